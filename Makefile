@@ -1,0 +1,65 @@
+# make demo and make test set everything up themselves; make setup alone prepares .venv.
+
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do command -v $$p >/dev/null 2>&1 && $$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
+BIN := .venv/bin
+STAMP := .setup/python
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench docs build browser lock clean
+
+help: ## This list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
+
+setup: $(STAMP) .setup/frontend ## Make .venv with everything, and build the front end
+
+$(STAMP): requirements-uv.lock requirements-dev.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Carespine needs Python 3.11 or later with its venv module (on Debian: apt-get install python3-venv)." >&2; exit 1; }
+	@mkdir -p .setup
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing the locked packages ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements-dev.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+.setup/frontend: $(STAMP) package.json package-lock.json tools/build_frontend.py
+	@$(BIN)/python tools/build_frontend.py
+	@touch $@
+
+demo: setup ## Play the story on the embedded database (ARGS=--check: without a person)
+	@$(BIN)/carespine demo $(ARGS)
+
+test: setup browser ## All tests
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest $(ARGS)
+	@$(BIN)/coverage combine --quiet && $(BIN)/coverage report --fail-under=85
+
+check: setup ## Format, lint, types, layers, generated pages
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python tools/generate_docs.py --check
+
+bench: setup ## Every benchmark, one after the other
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+docs: setup ## Generate the generated pages of docs/
+	@$(BIN)/python tools/generate_docs.py
+
+build: setup ## A wheel in dist/ that needs neither node nor make
+	@rm -rf dist
+	@$(BIN)/hatchling build -t wheel
+	@ls dist
+
+browser: $(STAMP) ## Chromium from Debian's packages, for the browser tests
+	@sh tools/install_browser.sh
+
+lock: ## Make the locks again after a change to pyproject.toml
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml -o requirements.lock
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml --group dev -o requirements-dev.lock
+	@echo uv | $(BIN)/uv pip compile --quiet --generate-hashes --no-header --universal --python-version 3.11 - -o requirements-uv.lock
+
+clean: ## Remove what was built; data folders stay
+	@rm -rf .venv .setup dist build node_modules src/carespine/web/static/vendor .coverage*

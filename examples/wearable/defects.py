@@ -1,0 +1,45 @@
+"""The switchable faults of the service, one for each way a check of the standards must be able to fail.
+
+A sound app has none. `loose_band` has three; the tests of the standards switch each one on alone.
+"""
+
+from __future__ import annotations
+
+DEFECTS = {
+    "accepts-any-nhs-number": "takes Patients without checking their NHS number",
+    "accepts-long-assertion": "takes client assertions that live for an hour",
+    "accepts-replayed-assertion": "does not remember which client assertions it has seen",
+    "accepts-unsigned-assertion": "believes an assertion that says it has no signature",
+    "answers-other-patients": "answers about any patient, not only the client's own",
+    "cacheable-records": "lets records be kept in caches",
+    "describes-what-it-lacks": "describes a resource that it does not offer",
+    "drops-the-device": "forgets which device took a reading",
+    "expired-security-txt": "publishes a security.txt that has expired",
+    "forgets-refusals": "audits what it did, not what it refused",
+    "forgets-request-id": "does not send request ids back",
+    "guesses-between-twins": "returns the first of several people who match alike",
+    "ignores-consent": "stores readings without consent",
+    "invents-a-code-system": "adds codes of its own making to readings",
+    "keeps-duplicates": "stores the same reading again",
+    "keeps-impossible-values": "stores values and times that cannot be",
+    "last-writer-wins": "updates without looking at the version",
+    "leaks-stack-trace": "shows its inside in error messages",
+    "long-tokens": "gives access tokens that live for an hour",
+    "loses-time-zone": "keeps the hands of the clock and loses the zone",
+    "never-throttles": "has no limit of requests",
+    "no-hsts": "does not hold browsers to HTTPS",
+    "no-verification-status": "does not say whether an NHS number was verified",
+    "retries-twice": "carries out a retried write again",
+    "revoked-keys-live": "goes on trusting keys that were revoked",
+    "serves-private-key": "publishes its key with the private part",
+    "slow-writes": "is slow at every eighth write",
+    "truncates-text": "cuts notes after 255 characters",
+}
+
+
+def chosen(names: list[str]) -> frozenset[str]:
+    """The named defects. Raises ValueError for one that is not in the table."""
+    unknown = set(names) - set(DEFECTS)
+    if unknown:
+        raise ValueError(f"there is no defect {', '.join(sorted(unknown))}")
+    return frozenset(names)

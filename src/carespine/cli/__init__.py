@@ -1,0 +1,49 @@
+"""One command, `carespine`: each subcommand parses its words, calls one function, and prints the outcome.
+
+Exit codes: 0 done, 1 refused or failed, 2 misuse.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from carespine.cli import audit, certificate, demo, devices, load, serve, standards, version
+from carespine.kernel.errors import CarespineError, Misconfigured
+
+app = typer.Typer(
+    name="carespine",
+    help="Carespine: open standards as executable checks, a shared FHIR R4 record, and the services that pass.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+serve.register(app)
+demo.register(app)
+load.register(app)
+standards.register(app)
+certificate.register(app)
+devices.register(app)
+audit.register(app)
+version.register(app)
+
+
+def main() -> None:
+    """Run the command; an error of the platform becomes one sentence, and a hint, on standard error."""
+    try:
+        app()
+    except Misconfigured as error:
+        _say(error.message, "See docs/configuration.md for every setting.")
+        sys.exit(2)
+    except CarespineError as error:
+        _say(error.message, None)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _say(message: str, hint: str | None) -> None:
+    typer.secho(f"carespine: {message}", err=True, fg="red")
+    if hint:
+        typer.secho(hint, err=True)

@@ -1,0 +1,69 @@
+"""`carespine load`."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from carespine.cli.options import DatabaseOption, DataOption, JsonOption, print_json, progress_bar
+
+_EPILOG = "Examples:  carespine load patients.ndjson.gz  |  carespine load --json bundle.json more.ndjson"
+
+
+def register(app: typer.Typer) -> None:
+    app.command(epilog=_EPILOG)(load)
+
+
+def load(
+    files: Annotated[
+        list[Path], typer.Argument(exists=True, dir_okay=False, help="Bundles (.json), NDJSON, or gzip of either.")
+    ],
+    data: DataOption = None,
+    database: DatabaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Load FHIR R4 resources; unchanged ones are left alone, faulty ones are reported with their place."""
+    from carespine.security.actor import system_job
+    from carespine.spine.loading import Loaded, load_files
+    from carespine.web import settings
+    from carespine.web.platform import Platform
+    from carespine.web.serve import database as opened
+
+    chosen = settings.load(data=data, database=database)
+
+    async def run(url: str) -> Loaded:
+        platform = Platform.build(chosen, url)
+        await platform.open()
+        try:
+            with progress_bar("Loading resources", None) as bar:
+                return await load_files(
+                    platform.door, system_job("load"), files, lambda count: bar.advance(bar.task_ids[0], count)
+                )
+        finally:
+            await platform.close()
+
+    with opened(chosen) as url:
+        loaded = asyncio.run(run(url))
+    if as_json:
+        print_json(
+            {
+                "read": loaded.read,
+                "stored": loaded.stored,
+                "unchanged": loaded.unchanged,
+                "refused": loaded.refused,
+            }
+        )
+    else:
+        typer.echo(
+            f"Read {loaded.read}: stored {loaded.stored}, unchanged {loaded.unchanged}, "
+            f"refused {len(loaded.refused)}."
+        )
+        for reason in loaded.refused[:20]:
+            typer.secho(f"  refused: {reason}", err=True, fg="red")
+        if len(loaded.refused) > 20:
+            typer.secho(f"  and {len(loaded.refused) - 20} more; --json lists all", err=True)
+    if loaded.refused:
+        raise typer.Exit(1)

@@ -1,0 +1,1 @@
+"""The parts of a generated wearable export: a wearer, days, what each device writes, and the known truth."""

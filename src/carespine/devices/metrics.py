@@ -1,0 +1,140 @@
+"""The table of metrics, read once from metrics.toml: what each is called, coded, measured and added up in."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cache
+from importlib import resources
+from types import MappingProxyType
+from typing import Any, Literal
+
+from carespine.devices.codes import LOCAL_METRIC, LOINC, SNOMED
+from carespine.devices.models import Coding
+
+Timing = Literal["instant", "interval", "daily"]
+DayRule = Literal["sum", "mean", "median", "last", "sleep"]
+
+
+class SleepStage(IntEnum):
+    """The stages in which a sleep sample is stored; the numbers are in stored data and never change."""
+
+    IN_BED = 0
+    AWAKE = 1
+    ASLEEP = 2
+    LIGHT = 3
+    DEEP = 4
+    REM = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A unit that readings may come in: canonical = (value + shift) * factor. `code` is UCUM."""
+
+    code: str
+    text: str
+    factor: float = 1.0
+    shift: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric. See metrics.toml for what each field means and where it comes from."""
+
+    key: str
+    title: str
+    plain: str
+    loinc: Coding | None
+    loinc_day: Coding | None
+    loinc_extra: tuple[Coding, ...]
+    local: Coding | None
+    snomed: Coding | None
+    units: tuple[Unit, ...]
+    day_unit: Unit
+    bounds: tuple[float, float]
+    bounds_source: str
+    impossible: tuple[float, float]
+    resolution: float
+    digits: int
+    day: DayRule
+    timing: Timing
+    dense: bool
+    category: str
+    data_class: str
+    ranking: tuple[str, ...]
+
+    @property
+    def unit(self) -> Unit:
+        """The canonical unit."""
+        return self.units[0]
+
+    def unit_index(self, code: str) -> int | None:
+        """The place of the UCUM `code` among the units this metric accepts, or None."""
+        return next((place for place, unit in enumerate(self.units) if unit.code == code), None)
+
+    def rank(self, kind: str) -> int:
+        """The place of a kind of source in the ranking; 0 is best, kinds not named share the last."""
+        return self.ranking.index(kind) if kind in self.ranking else len(self.ranking)
+
+    def reading_codes(self) -> tuple[Coding, ...]:
+        """The codes of one reading; never a 24-hour code."""
+        found = (self.loinc, *self.loinc_extra, self.local, self.snomed)
+        return tuple(code for code in found if code is not None)
+
+    def day_codes(self) -> tuple[Coding, ...]:
+        """The codes of one local day: the 24-hour code where there is one, else the reading's own."""
+        if self.loinc_day is None:
+            return self.reading_codes()
+        return (self.loinc_day,) if self.snomed is None else (self.loinc_day, self.snomed)
+
+
+@cache
+def all_metrics() -> Mapping[str, Metric]:
+    """Every metric by its key, in the order of the table."""
+    text = resources.files(__package__).joinpath("metrics.toml").read_text(encoding="utf-8")
+    return MappingProxyType({key: _metric(key, row) for key, row in tomllib.loads(text).items()})
+
+
+def metric(key: str) -> Metric:
+    """The metric called `key`; KeyError when the table has none."""
+    return all_metrics()[key]
+
+
+def data_classes() -> tuple[str, ...]:
+    """The data classes a patient may consent to, in the order in which the table first names them."""
+    return tuple(dict.fromkeys(entry.data_class for entry in all_metrics().values()))
+
+
+def _metric(key: str, row: Mapping[str, Any]) -> Metric:
+    units = tuple(Unit(**unit) for unit in row["units"])
+    low, high = row["bounds"]
+    least, most = row["impossible"]
+    return Metric(
+        key=key,
+        title=row["title"],
+        plain=row["plain"],
+        loinc=_coding(LOINC, row.get("loinc")),
+        loinc_day=_coding(LOINC, row.get("loinc_day")),
+        loinc_extra=tuple(Coding(LOINC, code, display) for code, display in row.get("loinc_extra", ())),
+        local=_coding(LOCAL_METRIC, row.get("local")),
+        snomed=_coding(SNOMED, row.get("snomed")),
+        units=units,
+        day_unit=Unit(**row["unit_day"]) if "unit_day" in row else units[0],
+        bounds=(float(low), float(high)),
+        bounds_source=row["bounds_source"],
+        impossible=(float(least), float(most)),
+        resolution=float(row["resolution"]),
+        digits=row["digits"],
+        day=row["day"],
+        timing=row["timing"],
+        dense=row["dense"],
+        category=row["category"],
+        data_class=row["data_class"],
+        ranking=tuple(row["ranking"]),
+    )
+
+
+def _coding(system: str, pair: list[str] | None) -> Coding | None:
+    return None if pair is None else Coding(system, pair[0], pair[1])

@@ -1,0 +1,1 @@
+"""Decisions about readings: facts in, decision with reasons out. Pure; every number names its guideline."""

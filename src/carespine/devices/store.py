@@ -1,0 +1,237 @@
+"""The queries on this domain's own tables. Every one of them begins with the patient key."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from carespine.devices.chunks import pack, unpack
+from carespine.devices.metrics import metric
+from carespine.devices.models import ImportResult, Reason
+from carespine.devices.samples import DAY_MS, Samples, SourceIdentity, concatenate
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from carespine.storage.database import Connection
+
+ChunkKey = tuple[str, int, int]
+"""Metric, source and month (yyyymm in UTC)."""
+
+_SOURCE_COLUMNS = ("platform", "app", "device", "maker", "model", "hardware", "kind")
+_EPOCH_YEAR = 1970
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to write a patient's readings until the transaction ends, and the import's number."""
+
+    patient: int
+    number: int
+
+
+async def claim(tx: Connection, patient: int) -> Claim:
+    """Queue up behind other imports for this patient and take the next import number."""
+    number = await tx.fetchval(
+        "insert into device_ledger (patient, imports) values ($1, 1) "
+        "on conflict (patient) do update set imports = device_ledger.imports + 1 returning imports",
+        patient,
+    )
+    return Claim(patient, number)
+
+
+def months(samples: Samples) -> np.ndarray:
+    """The month (yyyymm in UTC) of each reading's start."""
+    count = samples.start_ms.astype("datetime64[ms]").astype("datetime64[M]").astype(np.int64)
+    result: np.ndarray = (count // 12 + _EPOCH_YEAR) * 100 + count % 12 + 1
+    return result
+
+
+def month_span(first_ms: int, last_ms: int) -> tuple[int, int]:
+    """The months (yyyymm) in which readings that start within these moments are kept."""
+    return _month(first_ms), _month(last_ms)
+
+
+def _month(moment_ms: int) -> int:
+    count = int(np.datetime64(moment_ms, "ms").astype("datetime64[M]").astype(int))
+    return (count // 12 + _EPOCH_YEAR) * 100 + count % 12 + 1
+
+
+async def chunks(tx: Connection, patient: int, keys: Sequence[ChunkKey]) -> dict[ChunkKey, Samples]:
+    """The chunks with these keys that exist."""
+    rows = await tx.fetch(
+        "select c.metric, c.source, c.month, c.body from device_chunk c "
+        "join unnest($2::text[], $3::bigint[], $4::int[]) as wanted(metric, source, month) "
+        "using (metric, source, month) where c.patient = $1",
+        patient,
+        *([key[place] for key in keys] for place in range(3)),
+    )
+    return {
+        (row["metric"], row["source"], row["month"]): unpack(row["body"], metric(row["metric"]))
+        for row in rows
+    }
+
+
+async def save_chunks(tx: Connection, patient: int, contents: Mapping[ChunkKey, Samples]) -> None:
+    """Replace these chunks by their new contents."""
+    await tx.executemany(
+        "insert into device_chunk (patient, metric, source, month, readings, body) "
+        "values ($1, $2, $3, $4, $5, $6) on conflict (patient, metric, source, month) "
+        "do update set readings = excluded.readings, body = excluded.body",
+        [
+            (patient, key, source, month, len(samples), pack(samples, metric(key)))
+            for (key, source, month), samples in contents.items()
+        ],
+    )
+
+
+async def window(
+    tx: Connection, patient: int, metrics: Iterable[str], *, first_ms: int, last_ms: int
+) -> dict[str, dict[int, Samples]]:
+    """The readings that start within [first_ms, last_ms], by metric and source, exactly as stored."""
+    low, high = month_span(first_ms, last_ms)
+    rows = await tx.fetch(
+        "select metric, source, body from device_chunk "
+        "where patient = $1 and metric = any($2::text[]) and month between $3 and $4 "
+        "order by metric, source, month",
+        patient,
+        list(metrics),
+        low,
+        high,
+    )
+    parts: dict[str, dict[int, list[Samples]]] = {}
+    for row in rows:
+        samples = unpack(row["body"], metric(row["metric"]))
+        inside = (samples.start_ms >= first_ms) & (samples.start_ms <= last_ms)
+        if inside.any():
+            kept = samples if inside.all() else samples.take(inside)
+            parts.setdefault(row["metric"], {}).setdefault(row["source"], []).append(kept)
+    return {key: {source: concatenate(found) for source, found in of.items()} for key, of in parts.items()}
+
+
+async def last_local_day(tx: Connection, patient: int) -> int | None:
+    """The local day (days since 1970) of the patient's latest reading of any metric, or None."""
+    rows = await tx.fetch(
+        "select metric, body from device_chunk where patient = $1 "
+        "and month >= (select max(month) from device_chunk where patient = $1)",
+        patient,
+    )
+    found = [unpack(row["body"], metric(row["metric"])) for row in rows]
+    return max((int(samples.local_day().max()) for samples in found), default=None)
+
+
+async def save_sources(tx: Connection, patient: int, sources: Iterable[SourceIdentity]) -> None:
+    """Note the sources; one that is known keeps its row, but its kind may be known better now."""
+    await tx.executemany(
+        "insert into device_source (patient, source, platform, app, device, maker, model, hardware, kind) "
+        "values ($1, $2, $3, $4, $5, $6, $7, $8, $9) "
+        "on conflict (patient, source) do update set kind = excluded.kind",
+        [
+            (patient, source.key, *(getattr(source, column) for column in _SOURCE_COLUMNS))
+            for source in sorted(sources, key=lambda item: item.key)
+        ],
+    )
+
+
+async def sources(tx: Connection, patient: int) -> dict[int, SourceIdentity]:
+    """Every source of the patient, by its key."""
+    rows = await tx.fetch("select * from device_source where patient = $1", patient)
+    return {
+        row["source"]: SourceIdentity(**{column: row[column] for column in _SOURCE_COLUMNS}) for row in rows
+    }
+
+
+async def save_import(
+    tx: Connection, entitled: Claim, result: ImportResult, *, idempotency_key: str, not_shared: Sequence[str]
+) -> None:
+    """Write down what an import did."""
+    await tx.execute(
+        "insert into device_import (patient, number, id, client, idempotency_key, adapter, sha256, state, "
+        "read, stored, duplicate, rejected, reasons, notices, not_shared, received, report, task) values "
+        "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+        entitled.patient,
+        entitled.number,
+        result.import_id,
+        result.client,
+        idempotency_key,
+        result.adapter,
+        bytes.fromhex(result.sha256),
+        result.state,
+        result.read,
+        result.stored,
+        result.duplicate,
+        result.rejected,
+        json.dumps([[reason.code, reason.sentence, reason.count] for reason in result.reasons]),
+        json.dumps(result.notices),
+        json.dumps(list(not_shared)),
+        result.received_at,
+        result.report_id,
+        result.task_id,
+    )
+
+
+async def import_by_key(
+    tx: Connection, patient: int, patient_id: str, *, client: str, idempotency_key: str
+) -> ImportResult | None:
+    """The import that this client sent under this key, or None."""
+    row = await tx.fetchrow(
+        "select * from device_import where patient = $1 and client = $2 and idempotency_key = $3",
+        patient,
+        client,
+        idempotency_key,
+    )
+    return None if row is None else _import(row, patient_id)
+
+
+async def import_by_id(tx: Connection, patient: int, patient_id: str, import_id: str) -> ImportResult | None:
+    """The import with this id among the patient's, or None."""
+    row = await tx.fetchrow("select * from device_import where patient = $1 and id = $2", patient, import_id)
+    return None if row is None else _import(row, patient_id)
+
+
+async def imports(tx: Connection, patient: int, patient_id: str) -> dict[int, ImportResult]:
+    """Every import of the patient by its number, newest first."""
+    rows = await tx.fetch("select * from device_import where patient = $1 order by number desc", patient)
+    return {row["number"]: _import(row, patient_id) for row in rows}
+
+
+async def classes_not_shared(tx: Connection, patient: int) -> frozenset[str]:
+    """The data classes that the newest import of every client was refused: no client may bring them."""
+    rows = await tx.fetch(
+        "select distinct on (client) not_shared from device_import where patient = $1 "
+        "order by client, number desc",
+        patient,
+    )
+    refused = [frozenset(json.loads(row["not_shared"])) for row in rows]
+    return frozenset.intersection(*refused) if refused else frozenset()
+
+
+def day_start_ms(day: int) -> int:
+    """The moment at which a day (days since 1970) begins in UTC."""
+    return day * DAY_MS
+
+
+def _import(row: asyncpg.Record | Mapping[str, Any], patient_id: str) -> ImportResult:
+    received: datetime = row["received"]
+    return ImportResult(
+        import_id=row["id"],
+        patient_id=patient_id,
+        client=row["client"],
+        adapter=row["adapter"],
+        state=row["state"],
+        read=row["read"],
+        stored=row["stored"],
+        duplicate=row["duplicate"],
+        rejected=row["rejected"],
+        reasons=tuple(Reason(*reason) for reason in json.loads(row["reasons"])),
+        notices=tuple(json.loads(row["notices"])),
+        sha256=row["sha256"].hex(),
+        received_at=received,
+        report_id=row["report"],
+        task_id=row["task"],
+    )

@@ -1,0 +1,41 @@
+"""Identifiers: FHIR logical ids, and the patient key by which data can be sharded."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from hashlib import blake2b
+from secrets import token_bytes
+
+_FHIR_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+NOT_PATIENT_SCOPED = 0
+
+
+def is_fhir_id(text: str) -> bool:
+    """Whether `text` may be a FHIR logical id (R4 datatype `id`)."""
+    return _FHIR_ID.fullmatch(text) is not None
+
+
+def new_id() -> str:
+    """A fresh logical id: a UUID of version 7 (RFC 9562), so that rows made together lie together."""
+    millis = time.time_ns() // 1_000_000
+    raw = bytearray(millis.to_bytes(6, "big") + token_bytes(10))
+    raw[6] = 0x70 | (raw[6] & 0x0F)
+    raw[8] = 0x80 | (raw[8] & 0x3F)
+    return str(uuid.UUID(bytes=bytes(raw)))
+
+
+def hash63(*parts: str) -> int:
+    """A stable, positive, non-zero 63-bit hash of the parts; their boundaries count."""
+    digest = blake2b("\x1f".join(parts).encode(), digest_size=8).digest()
+    return (int.from_bytes(digest, "big") >> 1) or 1
+
+
+def patient_key(patient_id: str) -> int:
+    """The patient key of a Patient's logical id: what every patient-scoped row carries.
+
+    Derived, not looked up, so that a resource can be filed before its Patient arrives. Two Patients whose
+    keys collide cannot both be stored: the second is refused (storage holds the keys in a unique index).
+    """
+    return hash63("Patient", patient_id)

@@ -1,0 +1,1 @@
+"""Who may see what: identities, tokens, consent, the one scoped door to patient data, audit."""

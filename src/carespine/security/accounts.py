@@ -1,0 +1,151 @@
+"""Local accounts and browser sessions: argon2, lock-out without telling who exists, rotation, time-outs."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from secrets import token_urlsafe
+from typing import TYPE_CHECKING, Literal
+
+import argon2
+
+from carespine.kernel.errors import Unauthenticated
+from carespine.security.actor import Actor
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from carespine.storage.database import Connection
+
+# Minimum standard SE-12: slow down or lock after at most ten wrong passwords.
+MAX_FAILURES = 8
+LOCK = timedelta(minutes=15)
+# OWASP ASVS 5.0 chapter 7 leaves the figures to the application: ours are 30 minutes idle and 12 hours in all.
+IDLE = timedelta(minutes=30)
+ABSOLUTE = timedelta(hours=12)
+REFUSED = "The user name or the password is not right, or the account is locked for a while."
+
+AccountKind = Literal["patient", "practitioner", "administrator"]
+_hasher = argon2.PasswordHasher()
+# Verified against when there is no such account, so that both cases take the same time.
+_DECOY = _hasher.hash(token_urlsafe(16))
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A person who may sign in. `reference` is their Patient or Practitioner (or Person) resource."""
+
+    username: str
+    name: str
+    kind: AccountKind
+    role: str
+    organisation: str | None
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserSession:
+    """A signed-in browser: who, and the token that every form must carry."""
+
+    actor: Actor
+    username: str
+    csrf: str
+
+
+async def save(tx: Connection, account: Account, password: str) -> None:
+    """Store an account with a new password; the sessions of an earlier one end."""
+    await tx.execute("delete from web_session where username = $1", account.username)
+    await tx.execute(
+        "insert into account (username, name, kind, role, organisation, reference, password) "
+        "values ($1, $2, $3, $4, $5, $6, $7) on conflict (username) do update set name = excluded.name, "
+        "kind = excluded.kind, role = excluded.role, organisation = excluded.organisation, "
+        "reference = excluded.reference, password = excluded.password, failures = 0, locked_until = null",
+        account.username,
+        account.name,
+        account.kind,
+        account.role,
+        account.organisation,
+        account.reference,
+        _hasher.hash(password),
+    )
+
+
+async def sign_in(tx: Connection, username: str, password: str, *, now: datetime) -> str:
+    """Check a password and open a session; returns the cookie's value. Raises Unauthenticated.
+
+    The failure is counted by the caller's transaction: commit it also when this raises.
+    """
+    row = await tx.fetchrow(
+        "select password, locked_until, enabled from account where username = $1 for update", username
+    )
+    right = _verifies(row["password"] if row else _DECOY, password)
+    locked = row is not None and row["locked_until"] is not None and row["locked_until"] > now
+    if row is None or not right or locked or not row["enabled"]:
+        if row is not None and not locked:
+            await tx.execute(
+                "update account set failures = (failures + 1) % $2, "
+                "locked_until = case when failures + 1 >= $2 then $3::timestamptz end where username = $1",
+                username,
+                MAX_FAILURES,
+                now + LOCK,
+            )
+        raise Unauthenticated(REFUSED)
+    await tx.execute("update account set failures = 0, locked_until = null where username = $1", username)
+    value = token_urlsafe(32)
+    await tx.execute(
+        "insert into web_session (digest, username, csrf, started, last_seen) values ($1, $2, $3, $4, $4)",
+        _digest(value),
+        username,
+        token_urlsafe(32),
+        now,
+    )
+    return value
+
+
+async def session(
+    connection: Connection, value: str, *, now: datetime, address: str | None = None, request_id: str | None = None
+) -> BrowserSession | None:
+    """The session a cookie's value opens, or None where there is none or its time is over."""
+    row = await connection.fetchrow(
+        "update web_session s set last_seen = $2 from account a where s.digest = $1 and a.username = s.username "
+        "and a.enabled and s.started > $3 and s.last_seen > $4 "
+        "returning a.username, a.name, a.kind, a.role, a.organisation, a.reference, s.csrf",
+        _digest(value),
+        now,
+        now - ABSOLUTE,
+        now - IDLE,
+    )
+    return _browser_session(row, address, request_id) if row else None
+
+
+async def sign_out(tx: Connection, value: str) -> None:
+    """End the session; a value that opens none is no error."""
+    await tx.execute("delete from web_session where digest = $1", _digest(value))
+
+
+def _browser_session(row: asyncpg.Record, address: str | None, request_id: str | None) -> BrowserSession:
+    kind, _, resource_id = row["reference"].partition("/")
+    actor = Actor(
+        row["kind"],
+        row["username"],
+        row["name"],
+        row["role"],
+        organisation=row["organisation"],
+        reference=row["reference"],
+        patient=resource_id if kind == "Patient" else None,
+        address=address,
+        request_id=request_id,
+    )
+    return BrowserSession(actor, row["username"], row["csrf"])
+
+
+def _digest(value: str) -> bytes:
+    return hashlib.sha256(value.encode()).digest()
+
+
+def _verifies(stored: str, password: str) -> bool:
+    try:
+        return _hasher.verify(stored, password)
+    except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+        return False

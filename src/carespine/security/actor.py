@@ -1,0 +1,51 @@
+"""Who is asking: the actor every reading, writing and refusal is attributed to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from carespine.kernel.ids import patient_key
+
+Kind = Literal["patient", "practitioner", "administrator", "app", "system", "open"]
+
+# Purposes of use, from the HL7 v3 code system ActReason.
+TREATMENT = "TREAT"
+PATIENT_REQUEST = "PATRQT"
+ADMINISTRATION = "HOPERAT"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A person, an app or a named job of the system.
+
+    `id` names it for ever (a user name, a client id, a job's name); `reference` is its FHIR resource where
+    there is one; `organisation` is an ODS code; `patient` is the logical id of the patient it acts for as
+    that patient; `scopes` are SMART scopes, for an app only; `certificate` is the certificate's serial.
+    """
+
+    kind: Kind
+    id: str
+    name: str
+    role: str
+    organisation: str | None = None
+    reference: str | None = None
+    patient: str | None = None
+    scopes: frozenset[str] = frozenset()
+    certificate: str | None = None
+    address: str | None = None
+    request_id: str | None = field(default=None, compare=False)
+
+    @property
+    def patient_key(self) -> int | None:
+        return patient_key(self.patient) if self.patient else None
+
+
+def system_job(name: str) -> Actor:
+    """The platform itself, at work in a named job (loading, sealing, summarising)."""
+    return Actor("system", f"system:{name}", f"Carespine: {name}", "system job")
+
+
+def open_access(address: str | None = None) -> Actor:
+    """Anyone, where the server was started with --open."""
+    return Actor("open", "open-access", "Open access (no sign-in)", "open access", address=address)

@@ -1,0 +1,59 @@
+"""The one scoped door: the only way to patient data, for every page, API, job and import."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from carespine.kernel.errors import CarespineError
+from carespine.security.audit_event import Event
+from carespine.security.session import Session
+
+if TYPE_CHECKING:
+    from carespine.kernel.clock import Clock
+    from carespine.security.actor import Actor
+    from carespine.security.audit_log import AuditLog
+    from carespine.storage.database import Database
+
+
+class Door:
+    """Lets an actor in for a purpose. Nothing that was done or refused inside goes without an audit event."""
+
+    def __init__(self, database: Database, audit: AuditLog, clock: Clock) -> None:
+        self._database, self._audit, self._clock = database, audit, clock
+
+    @asynccontextmanager
+    async def enter(self, actor: Actor, *, purpose: str) -> AsyncIterator[Session]:
+        """A visit that may write: one transaction, with its audit events; rolled back on any error."""
+        session: Session | None = None
+        try:
+            async with self._database.transaction() as tx:
+                session = Session(tx, actor, purpose, self._clock)
+                yield session
+                await self._audit.append(tx, session.events)
+        except CarespineError as error:
+            await self._refused(session, actor, purpose, error)
+            raise
+
+    @asynccontextmanager
+    async def glance(self, actor: Actor, *, purpose: str) -> AsyncIterator[Session]:
+        """A visit that only reads: no transaction; its audit events are stored before it returns."""
+        session: Session | None = None
+        try:
+            async with self._database.connection() as connection:
+                session = Session(connection, actor, purpose, self._clock)
+                yield session
+        except CarespineError as error:
+            await self._refused(session, actor, purpose, error)
+            raise
+        await self._audit.record(session.events)
+
+    async def _refused(
+        self, session: Session | None, actor: Actor, purpose: str, error: CarespineError
+    ) -> None:
+        """What was refused is on record although the transaction was rolled back."""
+        events = [event for event in session.events if event.outcome != "0"] if session else []
+        if not events:
+            events = [Event(actor, purpose, "E", "error", outcome="4", description=type(error).__name__)]
+        await self._audit.record(events)

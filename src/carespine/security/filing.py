@@ -1,0 +1,73 @@
+"""What else is written down when certain resources change: the patient index, organisations, consent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from carespine.kernel.errors import Conflict
+from carespine.kernel.ids import patient_key
+from carespine.security import consent
+from carespine.security.audit_event import ODS_SYSTEM
+
+if TYPE_CHECKING:
+    from carespine.storage.database import Connection
+
+
+async def file(tx: Connection, tree: dict[str, Any]) -> None:
+    """Follow a create or an update of `tree`."""
+    match tree["resourceType"]:
+        case "Patient":
+            await _file_patient(tx, tree)
+        case "Organization":
+            await _file_organisation(tx, tree)
+        case "Consent":
+            await consent.file(tx, tree)
+
+
+async def unfile(tx: Connection, resource_type: str, resource_id: str) -> None:
+    """Follow a deletion."""
+    if resource_type == "Patient":
+        await tx.execute("delete from patient_index where id = $1", resource_id)
+    elif resource_type == "Organization":
+        await tx.execute("delete from organisation_index where id = $1", resource_id)
+    elif resource_type == "Consent":
+        await tx.execute("delete from consent_rule where consent = $1", resource_id)
+
+
+def practice_of(patient: dict[str, Any]) -> str | None:
+    """The logical id of the Organization where the patient is registered.
+
+    UK Core names the registered practice in generalPractitioner; managingOrganization is asked second.
+    """
+    candidates = [*patient.get("generalPractitioner", ()), patient.get("managingOrganization") or {}]
+    for candidate in candidates:
+        kind, _, resource_id = candidate.get("reference", "").partition("/")
+        if kind == "Organization" and resource_id:
+            return str(resource_id)
+    return None
+
+
+async def _file_patient(tx: Connection, tree: dict[str, Any]) -> None:
+    key = patient_key(tree["id"])
+    owner = await tx.fetchval(
+        "insert into patient_index (patient, id, organisation) values ($1, $2, $3) "
+        "on conflict (patient) do update set organisation = excluded.organisation returning id",
+        key,
+        tree["id"],
+        practice_of(tree),
+    )
+    if owner != tree["id"]:
+        raise Conflict("This logical id cannot be used for a Patient: its key is taken. Choose another id.")
+
+
+async def _file_organisation(tx: Connection, tree: dict[str, Any]) -> None:
+    ods = [item.get("value") for item in tree.get("identifier", ()) if item.get("system") == ODS_SYSTEM]
+    if not ods or not ods[0]:
+        await tx.execute("delete from organisation_index where id = $1", tree["id"])
+        return
+    await tx.execute(
+        "insert into organisation_index (id, ods) values ($1, $2) "
+        "on conflict (id) do update set ods = excluded.ods",
+        tree["id"],
+        ods[0],
+    )

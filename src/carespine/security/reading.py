@@ -1,0 +1,89 @@
+"""The verbs that read: current versions, old versions, history, search."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from carespine.fhir import json_text
+from carespine.fhir.search import parse
+from carespine.kernel.errors import NotFound
+from carespine.security.visit import Visit
+from carespine.storage import history, resources
+from carespine.storage import search as storage_search
+from carespine.storage.sql import Arguments
+
+if TYPE_CHECKING:
+    from carespine.fhir.search import Query
+    from carespine.storage.rows import Stored
+    from carespine.storage.search import Page
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """A page of matches as trees, with the total where it was asked for."""
+
+    entries: list[dict[str, Any]]
+    total: int | None
+    next: str | None
+
+
+class Reading(Visit):
+    """Reading, within what the actor may reach."""
+
+    async def read(self, resource_type: str, resource_id: str) -> dict[str, Any]:
+        return json_text.read((await self.read_stored(resource_type, resource_id)).body)
+
+    async def read_stored(self, resource_type: str, resource_id: str) -> Stored:
+        """The current version; raises Gone where it was deleted."""
+        self._demand(resource_type, "r", "read", what=f"{resource_type}/{resource_id}")
+        arguments = Arguments(None, None)
+        where = self._reachable(arguments)
+        found = await resources.read(
+            self.tx, resource_type, resource_id, where=where, arguments=arguments.values[2:]
+        )
+        return self._seen(found, resource_type, resource_id, "read")
+
+    async def vread_stored(self, resource_type: str, resource_id: str, version: int) -> Stored:
+        """One version; raises Gone where that version is the deletion."""
+        self._demand(resource_type, "r", "vread", what=f"{resource_type}/{resource_id}")
+        arguments = Arguments(None, None, None)
+        where = self._reachable(arguments)
+        found = await resources.read_version(
+            self.tx, resource_type, resource_id, version, where=where, arguments=arguments.values[3:]
+        )
+        return self._seen(found, resource_type, resource_id, "vread")
+
+    async def history_stored(
+        self, resource_type: str | None, resource_id: str | None, page: history.Window
+    ) -> history.Versions:
+        """Versions, newest first, of one resource, a type or all; NotFound where an instance has none."""
+        if resource_type:
+            self._demand(resource_type, "r", "history", what=resource_type)
+        arguments = Arguments()
+        where = self._reachable(arguments)
+        versions = await history.versions(
+            self.tx, resource_type, resource_id, page, where=where, arguments=arguments
+        )
+        if resource_id and not versions.total:
+            self._refuse("history", what=f"{resource_type}/{resource_id}")
+            raise NotFound(f"There is no {resource_type}/{resource_id}.")
+        self._saw((item.patient for item in versions.rows), "history", what=resource_type)
+        return versions
+
+    async def search(self, resource_type: str, pairs: Sequence[tuple[str, str]]) -> SearchResult:
+        page = await self.search_stored(parse(resource_type, pairs))
+        return SearchResult([json_text.read(item.body) for item in page.matches], page.total, page.next)
+
+    async def search_stored(self, query: Query, *, cursor: str | None = None) -> Page:
+        """A page of matches and what is included with them."""
+        self._demand(query.resource_type, "s", "search-type", what=query.resource_type)
+
+        def reachable(arguments: Arguments, alias: str) -> str:
+            return self._reachable(arguments, alias=alias, interaction="s")
+
+        page = await storage_search.run(self.tx, query, reachable, cursor=cursor)
+        seen = (item.patient for item in (*page.matches, *page.included))
+        self._saw(seen, "search-type", what=query.resource_type, query=query.text)
+        return page

@@ -1,0 +1,83 @@
+"""The condition in SQL that keeps an actor to the patients it may reach: the heart of the door.
+
+Roles (roles.py) say what an actor may do with a type at all; this says to whose rows it applies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from carespine.kernel.ids import NOT_PATIENT_SCOPED
+from carespine.security import roles
+from carespine.security.actor import Actor
+from carespine.security.consent import EVERY_CLASS
+from carespine.storage.sql import Arguments
+from carespine.storage.types import type_number, type_numbers
+
+if TYPE_CHECKING:
+    from carespine.storage.database import Connection
+
+_EVERYTHING, _NOTHING = "true", "false"
+
+
+def rows(actor: Actor, arguments: Arguments, *, alias: str, now: datetime, interaction: str = "r") -> str:
+    """A condition on `alias` (a table with the columns patient and type) that holds for reachable rows."""
+    if actor.kind in ("open", "system"):
+        return _EVERYTHING
+    allowed = [name for name in type_numbers() if roles.allows(actor, name, interaction)]
+    directory = [type_number(name) for name in allowed if name in roles.DIRECTORY]
+    others = [type_number(name) for name in allowed if name not in roles.DIRECTORY]
+    return (
+        f"(({alias}.patient = {NOT_PATIENT_SCOPED} and {alias}.type = any({arguments.add(directory)}::smallint[])) "
+        f"or ({alias}.patient <> {NOT_PATIENT_SCOPED} and {alias}.type = any({arguments.add(others)}::smallint[]) "
+        f"and {patients(actor, arguments, alias=alias, now=now)}))"
+    )
+
+
+def patients(actor: Actor, arguments: Arguments, *, alias: str, now: datetime) -> str:
+    """A condition on `alias`.patient (and `alias`.type) that holds for the patients the actor may reach."""
+    if actor.kind in ("open", "system"):
+        return _EVERYTHING
+    if actor.kind == "patient" and actor.patient_key is not None:
+        return f"{alias}.patient = {arguments.add(actor.patient_key)}"
+    if actor.kind == "practitioner" and actor.organisation:
+        return (
+            f"exists (select 1 from patient_index p join organisation_index o on o.id = p.organisation "
+            f"where p.patient = {alias}.patient and o.ods = {arguments.add(actor.organisation)})"
+        )
+    if actor.kind == "app":
+        return _consented(actor, arguments, alias=alias, now=now)
+    return _NOTHING
+
+
+def _consented(actor: Actor, arguments: Arguments, *, alias: str, now: datetime) -> str:
+    """An app sees the Patient of anyone who shares any class with it; other types only where the patient
+    shares everything, or names the resource type as a data class."""
+    moment, recipient = arguments.add(now), arguments.add(actor.id)
+    patient_type = arguments.add(type_number("Patient"))
+    return (
+        f"coalesce((select bool_or(c.permit) and bool_and(c.permit or c.data_class <> '{EVERY_CLASS}') "
+        f"from consent_rule c where c.patient = {alias}.patient and c.recipient = {recipient} "
+        f"and c.starts <= {moment} and c.ends > {moment} and ({alias}.type = {patient_type} "
+        f"or c.data_class = '{EVERY_CLASS}' or c.data_class = (select t.name from resource_type t "
+        f"where t.number = {alias}.type))), false)"
+    )
+
+
+async def reaches(
+    connection: Connection, actor: Actor, targets: Iterable[tuple[int, str]], *, now: datetime
+) -> bool:
+    """Whether the actor may reach every one of the (patient key, resource type) pairs."""
+    pairs = sorted({(patient, type_number(kind)) for patient, kind in targets if patient != NOT_PATIENT_SCOPED})
+    if actor.kind in ("open", "system") or not pairs:
+        return True
+    arguments = Arguments([patient for patient, _ in pairs], [number for _, number in pairs])
+    condition = patients(actor, arguments, alias="wanted", now=now)
+    return bool(
+        await connection.fetchval(
+            f"select bool_and({condition}) from unnest($1::bigint[], $2::smallint[]) as wanted(patient, type)",  # noqa: S608
+            *arguments.values,
+        )
+    )

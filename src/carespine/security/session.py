@@ -1,0 +1,50 @@
+"""What an actor can do once through the door: read, search and write resources, within what it may reach.
+
+Every verb raises Forbidden where the actor may not do this at all, and NotFound where the resource does not
+exist or belongs to a patient the actor may not reach: the two look alike on purpose. Verbs return trees; those
+with `_stored` in their name return rows with the JSON as it is stored.
+"""
+
+from __future__ import annotations
+
+from carespine.kernel.errors import Forbidden, NotFound
+from carespine.kernel.ids import patient_key
+from carespine.security import consent, restriction
+from carespine.security.reading import Reading, SearchResult
+from carespine.security.writing import Writing
+
+__all__ = ["SearchResult", "Session"]
+
+
+class Session(Reading, Writing):
+    """One actor's visit, with the access that a domain's own patient-scoped tables need."""
+
+    async def require_patient(self, patient_id: str, *, data_class: str | None = None) -> int:
+        """The patient key for a domain's own tables; raises Forbidden where the actor may not reach the patient.
+
+        For an app, `data_class` must be one the patient shares with it (None: any at all). A patient that
+        does not exist is refused to an app in the same words as one that has not consented.
+        """
+        key = patient_key(patient_id)
+        known = await self.tx.fetchval("select true from patient_index where patient = $1", key)
+        if self.actor.kind == "app":
+            shared = await consent.permitted_classes(self.tx, key, self.actor.id, now=self.clock())
+            allowed = bool(shared) if data_class is None else bool(shared & {data_class, consent.EVERY_CLASS})
+        else:
+            allowed = await restriction.reaches(self.tx, self.actor, [(key, "Observation")], now=self.clock())
+        if known and allowed:
+            return key
+        self._refuse("require-patient", what=f"Patient/{patient_id}", patient=key if known else 0)
+        if self.actor.kind == "app":
+            raise Forbidden(
+                "This patient has not consented to share this data with this app, or is not known here."
+            )
+        raise NotFound(f"There is no Patient/{patient_id}.")
+
+    async def shared_classes(self, patient_id: str) -> frozenset[str]:
+        """The data classes the patient shares with this app now; '*' for every actor that is not an app."""
+        if self.actor.kind != "app":
+            return frozenset({consent.EVERY_CLASS})
+        return await consent.permitted_classes(
+            self.tx, patient_key(patient_id), self.actor.id, now=self.clock()
+        )

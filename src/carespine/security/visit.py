@@ -1,0 +1,88 @@
+"""What every visit through the door has: its actor, its connection, its demands, and its audit events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from carespine.kernel.clock import Clock
+from carespine.kernel.errors import Forbidden, Gone, NotFound
+from carespine.kernel.ids import NOT_PATIENT_SCOPED
+from carespine.security import restriction, roles
+from carespine.security.audit_event import SUCCESS, Action, Event
+
+if TYPE_CHECKING:
+    from carespine.security.actor import Actor
+    from carespine.storage.database import Connection
+    from carespine.storage.rows import Stored
+    from carespine.storage.sql import Arguments
+
+
+class Visit:
+    """One actor's presence inside, for one purpose, on one connection."""
+
+    def __init__(self, connection: Connection, actor: Actor, purpose: str, clock: Clock) -> None:
+        self.tx = connection
+        self.actor = actor
+        self.purpose = purpose
+        self.clock = clock
+        self.events: list[Event] = []
+
+    async def audit(
+        self,
+        action: Action,
+        subtype: str,
+        *,
+        outcome: str = SUCCESS,
+        patient: int = NOT_PATIENT_SCOPED,
+        what: str | None = None,
+        description: str | None = None,
+        detail: dict[str, str] | None = None,
+    ) -> None:
+        """Add an event of a domain's verb to the trail; stored when the visit ends well."""
+        self.events.append(
+            Event(
+                self.actor, self.purpose, action, subtype, outcome=outcome, description=description,
+                patient=patient, what=what, detail=detail or {},
+            )  # fmt: skip
+        )
+
+    def _reachable(self, arguments: Arguments, *, alias: str = "r", interaction: str = "r") -> str:
+        return restriction.rows(self.actor, arguments, alias=alias, now=self.clock(), interaction=interaction)
+
+    def _demand(self, resource_type: str, letter: str, subtype: str, *, what: str) -> None:
+        if not roles.allows(self.actor, resource_type, letter):
+            self._refuse(subtype, what=what)
+            raise Forbidden(f"As {self.actor.role}, {self.actor.name} may not {subtype} {resource_type}.")
+
+    def _seen(self, found: Stored | None, resource_type: str, resource_id: str, subtype: str) -> Stored:
+        what = f"{resource_type}/{resource_id}"
+        if found is None:
+            self._refuse(subtype, what=what)
+            raise NotFound(f"There is no {what}.")
+        self._note("R", subtype, found.patient, f"{what}/_history/{found.version}")
+        if found.deleted:
+            raise Gone(f"{what} was deleted.", headers={"ETag": found.etag})
+        return found
+
+    def _saw(
+        self, patients: Iterable[int], subtype: str, *, what: str | None = None, query: str | None = None
+    ) -> None:
+        """One event for each patient whose data is in the answer, so that each can see it; one if none is."""
+        for patient in sorted(set(patients)) or [NOT_PATIENT_SCOPED]:
+            self.events.append(
+                Event(
+                    self.actor, self.purpose, "E" if query else "R", subtype, patient=patient, what=what, query=query
+                )  # fmt: skip
+            )
+
+    def _note(self, action: Action, subtype: str, patient: int, what: str) -> None:
+        self.events.append(Event(self.actor, self.purpose, action, subtype, patient=patient, what=what))
+
+    def _refuse(self, subtype: str, *, what: str, patient: int = NOT_PATIENT_SCOPED) -> None:
+        self.events.append(
+            Event(
+                self.actor, self.purpose, "E", subtype, outcome="4", patient=patient, what=what,
+                description="refused, or not found within reach",
+            )  # fmt: skip
+        )

@@ -1,0 +1,212 @@
+"""The verbs that write: create, update, delete, and many at once. Each makes a new version and an audit event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from carespine.fhir import codec, json_text
+from carespine.fhir.search import index
+from carespine.kernel.clock import fhir_instant
+from carespine.kernel.errors import Forbidden, Invalid, NotFound, PreconditionFailed
+from carespine.kernel.ids import NOT_PATIENT_SCOPED, hash63, is_fhir_id, new_id
+from carespine.security import filing, restriction, roles
+from carespine.security.compartment import patient_key_of
+from carespine.security.visit import Visit
+from carespine.storage import resources
+from carespine.storage.rows import Stored, Write, new_rid
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class Writing(Visit):
+    """Writing, within what the actor may reach."""
+
+    _written: Mapping[tuple[str, str], Write]
+
+    async def create(self, tree: dict[str, Any], *, checked: bool = False) -> dict[str, Any]:
+        """Store a new resource under a fresh id (one that it brings is replaced)."""
+        tree = {**tree, "id": new_id()}
+        await self._write([tree], {}, interaction="c", checked=checked)
+        return await self._last(tree)
+
+    async def update(
+        self,
+        tree: dict[str, Any],
+        *,
+        if_match: int | None = None,
+        checked: bool = False,
+        demand_match: bool = False,
+    ) -> dict[str, Any]:
+        """Replace a resource, or create it under the id it brings.
+
+        `if_match` is the version to replace; `demand_match` refuses to replace one without naming it.
+        """
+        resource_type, resource_id = tree["resourceType"], tree.get("id")
+        if not isinstance(resource_id, str) or not is_fhir_id(resource_id):
+            raise Invalid("An update needs a resource with an id of 1 to 64 letters, digits, '-' and '.'.")
+        found = await resources.lock(self.tx, [(resource_type, resource_id)])
+        self._match(found.get((resource_type, resource_id)), if_match, f"{resource_type}/{resource_id}")
+        exists = any(not item.deleted for item in found.values())
+        if exists and demand_match and if_match is None:
+            raise PreconditionFailed("An update must name the version it replaces: send If-Match with its ETag.")
+        await self._write([tree], found, interaction="u" if exists else "c", checked=checked)
+        return await self._last(tree)
+
+    async def delete(self, resource_type: str, resource_id: str, *, if_match: int | None = None) -> Stored | None:
+        """Delete a resource; its versions stay. None where there was nothing to delete."""
+        self._demand(resource_type, "d", "delete", what=f"{resource_type}/{resource_id}")
+        found = (await resources.lock(self.tx, [(resource_type, resource_id)])).get((resource_type, resource_id))
+        if found is not None:
+            await self._demand_reach([(found.patient, resource_type)], "delete", f"{resource_type}/{resource_id}")
+        self._match(found, if_match, f"{resource_type}/{resource_id}")
+        if found is None or found.deleted:
+            return None
+        write = Write(
+            resource_type, resource_id, found.version + 1, self._after(found), True, b"",
+            found.patient, found.rid, None, found,
+        )  # fmt: skip
+        await resources.save(self.tx, [write])
+        await filing.unfile(self.tx, resource_type, resource_id)
+        self._note("D", "delete", found.patient, f"{resource_type}/{resource_id}/_history/{write.version}")
+        return write.stored()
+
+    async def upsert_many(
+        self,
+        trees: Sequence[dict[str, Any]],
+        *,
+        checked: bool = False,
+        rewrite_same: bool = False,
+        if_match: Mapping[tuple[str, str], int] | None = None,
+    ) -> list[Stored | None]:
+        """Create or update many resources with given ids at once; one that is unchanged is left alone (None).
+
+        The fast path of loads, imports and transactions. `rewrite_same` gives the unchanged a new version too.
+        Raises Invalid where two carry one identity.
+        """
+        identities = [(tree["resourceType"], tree.get("id") or "") for tree in trees]
+        if len(set(identities)) != len(identities):
+            raise Invalid("The same resource stands twice in one transaction.")
+        if bad := next((pair for pair in identities if not is_fhir_id(pair[1])), None):
+            raise Invalid(f"A {bad[0]} has no usable id.")
+        found = await resources.lock(self.tx, identities)
+        for identity, version in (if_match or {}).items():
+            self._match(found.get(identity), version, "/".join(identity))
+        changed = [
+            tree
+            for tree, identity in zip(trees, identities, strict=True)
+            if rewrite_same or not _same(found.get(identity), tree)
+        ]
+        written = await self._write(changed, found, interaction=None, checked=checked)
+        by_identity = {(item.type, item.id): item.stored() for item in written}
+        return [by_identity.get(identity) for identity in identities]
+
+    async def serialise(self, *parts: str) -> None:
+        """Wait until no other transaction is at work on the same parts (a condition, a document)."""
+        await self.tx.execute("select pg_advisory_xact_lock($1)", hash63("serialise", *parts))
+
+    async def _write(
+        self,
+        trees: Sequence[dict[str, Any]],
+        found: dict[tuple[str, str], Stored],
+        *,
+        interaction: str | None,
+        checked: bool,
+    ) -> list[Write]:
+        writes = []
+        for tree in trees:
+            previous = found.get((tree["resourceType"], tree["id"]))
+            exists = previous is not None and not previous.deleted
+            letter = interaction or ("u" if exists else "c")
+            what = f"{tree['resourceType']}/{tree['id']}"
+            self._demand(tree["resourceType"], letter, "update" if letter == "u" else "create", what=what)
+            if not checked:
+                codec.check(tree)
+            writes.append(self._prepare(tree, previous))
+        await self._demand_reach_of_writes(trees, writes)
+        await resources.save(self.tx, writes)
+        for tree, write in zip(trees, writes, strict=True):
+            await filing.file(self.tx, tree)
+            created = write.previous is None or write.previous.deleted
+            what = f"{write.type}/{write.id}/_history/{write.version}"
+            self._note("C" if created else "U", "create" if created else "update", write.patient, what)
+        self._written = {(write.type, write.id): write for write in writes}
+        return writes
+
+    def _prepare(self, tree: dict[str, Any], previous: Stored | None) -> Write:
+        version = previous.version + 1 if previous else 1
+        updated = self._after(previous)
+        meta = {**tree.get("meta", {}), "versionId": str(version), "lastUpdated": fhir_instant(updated)}
+        head = {"resourceType": tree["resourceType"], "id": tree["id"], "meta": meta}
+        tree.update(meta=meta)
+        body = codec.encode({**head, **{key: value for key, value in tree.items() if key not in head}})
+        return Write(
+            tree["resourceType"], tree["id"], version, updated, False, body, patient_key_of(tree),
+            previous.rid if previous else new_rid(), index(tree), previous,
+        )  # fmt: skip
+
+    def _after(self, previous: Stored | None) -> datetime:
+        """Now, in the milliseconds that FHIR shows; never before the version that it replaces."""
+        now = self.clock()
+        now = now.replace(microsecond=now.microsecond // 1000 * 1000)
+        return max(now, previous.updated) if previous else now
+
+    async def _last(self, tree: dict[str, Any]) -> dict[str, Any]:
+        return json_text.read(self._written[(tree["resourceType"], tree["id"])].body)
+
+    def written(self, resource_type: str, resource_id: str) -> Write:
+        """The write that the last verb made of this resource."""
+        return self._written[(resource_type, resource_id)]
+
+    @staticmethod
+    def _match(current: Stored | None, if_match: int | None, what: str) -> None:
+        if if_match is None:
+            return
+        if current is None or current.deleted:
+            raise PreconditionFailed(f"If-Match names version {if_match}, but there is no {what}.")
+        if current.version != if_match:
+            raise PreconditionFailed(
+                f"{what} has changed: it is at version {current.version}, not {if_match}. Read it again first."
+            )
+
+    async def _demand_reach_of_writes(self, trees: Sequence[dict[str, Any]], writes: Sequence[Write]) -> None:
+        if self.actor.kind in ("open", "system"):
+            return
+        for tree, write in zip(trees, writes, strict=True):
+            targets = {(write.patient, write.type)}
+            if write.previous is not None:
+                targets.add((write.previous.patient, write.type))
+            if write.patient == NOT_PATIENT_SCOPED and write.type not in roles.DIRECTORY:
+                self._refuse("update", what=f"{write.type}/{write.id}")
+                raise Forbidden(f"A {write.type} must name the patient whose record it joins.")
+            if write.type == "Patient" and write.previous is None and await self._registers(tree):
+                continue
+            if not await restriction.reaches(self.tx, self.actor, targets, now=self.clock()):
+                self._refuse("update", what=f"{write.type}/{write.id}", patient=write.patient)
+                raise Forbidden("This patient's record is not within reach.")
+
+    async def _registers(self, patient: dict[str, Any]) -> bool:
+        """Whether staff of a practice register a new patient with their own practice."""
+        if self.actor.kind != "practitioner":
+            return False
+        ods = await self.tx.fetchval(
+            "select ods from organisation_index where id = $1", filing.practice_of(patient)
+        )
+        return ods is not None and ods == self.actor.organisation
+
+    async def _demand_reach(self, targets: Iterable[tuple[int, str]], subtype: str, what: str) -> None:
+        if not await restriction.reaches(self.tx, self.actor, targets, now=self.clock()):
+            self._refuse(subtype, what=what)
+            raise NotFound(f"There is no {what}.")
+
+
+def _same(stored: Stored | None, tree: dict[str, Any]) -> bool:
+    if stored is None or stored.deleted:
+        return False
+    return _content(json_text.read(stored.body)) == _content(tree)
+
+
+def _content(tree: dict[str, Any]) -> dict[str, Any]:
+    meta = {k: v for k, v in tree.get("meta", {}).items() if k not in ("versionId", "lastUpdated")}
+    return {**tree, "meta": meta}

@@ -1,0 +1,1 @@
+"""National services: the FHIR API, organisations, the patient index."""

@@ -1,0 +1,120 @@
+"""What goes back: resources, bundles and outcomes as JSON bytes with their headers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from email.utils import format_datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from carespine.fhir import codec, json_text
+from carespine.kernel.clock import fhir_instant
+from carespine.kernel.errors import CarespineError, Issue
+from carespine.kernel.ids import new_id
+from carespine.spine.fhir_api.subset import subset
+
+if TYPE_CHECKING:
+    from carespine.spine.fhir_api.exchange import Exchange
+    from carespine.storage.rows import Stored
+
+CONTENT_TYPE = "application/fhir+json; charset=utf-8"
+_text = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A status, a body (None: none at all) and headers."""
+
+    status: int
+    body: bytes | None
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def version_headers(item: Stored) -> dict[str, str]:
+    return {"ETag": item.etag, "Last-Modified": format_datetime(item.updated, usegmt=True)}
+
+
+def resource(exchange: Exchange, item: Stored, *, status: int = 200) -> Answer:
+    """A stored resource as it stands, or as `_elements` and `_pretty` ask."""
+    return Answer(status, shaped(exchange, item.body), version_headers(item))
+
+
+def written(exchange: Exchange, item: Stored, *, created: bool) -> Answer:
+    """The answer to a create or an update, as the Prefer header asks."""
+    headers = version_headers(item)
+    headers["Location"] = f"{exchange.base}/{item.type}/{item.id}/_history/{item.version}"
+    status = 201 if created else 200
+    if "return=minimal" in exchange.prefer:
+        return Answer(status, b"", headers)
+    if "return=OperationOutcome" in exchange.prefer:
+        what = f"{item.type}/{item.id} is stored as version {item.version}."
+        return Answer(status, outcome([Issue("informational", what, severity="information")]), headers)
+    return Answer(status, shaped(exchange, item.body), headers)
+
+
+def shaped(exchange: Exchange, body: bytes) -> bytes:
+    """The body with the changes that `_elements`, `_summary` and `_pretty` ask for."""
+    elements, summary = exchange.parameter("_elements"), exchange.parameter("_summary")
+    if not elements and summary in (None, "false", "count") and not exchange.pretty:
+        return body
+    tree = subset(json_text.read(body), elements=elements, summary=summary)
+    return pretty(codec.encode(tree)) if exchange.pretty else codec.encode(tree)
+
+
+def pretty(body: bytes) -> bytes:
+    return msgspec.json.format(body, indent=2)
+
+
+def outcome(issues: Sequence[Issue]) -> bytes:
+    """An OperationOutcome."""
+    tree: dict[str, Any] = {"resourceType": "OperationOutcome", "issue": [_issue(issue) for issue in issues]}
+    return _text(tree)
+
+
+def refusal(error: CarespineError) -> Answer:
+    """The answer to an error of the platform: its status, its issues, its headers."""
+    return Answer(error.status, outcome(error.issues), dict(error.headers))
+
+
+def _issue(issue: Issue) -> dict[str, Any]:
+    tree: dict[str, Any] = {"severity": issue.severity, "code": issue.code, "diagnostics": issue.diagnostics}
+    if issue.expression:
+        tree["expression"] = [issue.expression]
+    return tree
+
+
+def bundle(
+    kind: str, entries: Iterable[bytes], *, total: int | None = None, links: Iterable[tuple[str, str]] = ()
+) -> bytes:
+    """A Bundle of entries that are JSON already; stored bodies go in without being read."""
+    head: dict[str, Any] = {"resourceType": "Bundle", "id": new_id(), "type": kind}
+    if total is not None:
+        head["total"] = total
+    if link := [{"relation": relation, "url": url} for relation, url in links]:
+        head["link"] = link
+    text = _text(head)
+    inner = b",".join(entries)
+    return text[:-1] + b',"entry":[' + inner + b"]}" if inner else text
+
+
+def search_entry(base: str, item: Stored, body: bytes, mode: str) -> bytes:
+    url = _text(f"{base}/{item.type}/{item.id}")
+    return b'{"fullUrl":' + url + b',"resource":' + body + b',"search":{"mode":"' + mode.encode() + b'"}}'
+
+
+def history_entry(base: str, item: Stored) -> bytes:
+    method = "DELETE" if item.deleted else "POST" if item.version == 1 else "PUT"
+    url = f"{item.type}/{item.id}" if method != "POST" else item.type
+    about = {
+        "request": {"method": method, "url": url},
+        "response": {
+            "status": {"DELETE": "204", "POST": "201", "PUT": "200"}[method],
+            "etag": item.etag,
+            "lastModified": fhir_instant(item.updated),
+        },
+    }
+    head = b'{"fullUrl":' + _text(f"{base}/{item.type}/{item.id}")
+    inner = b"" if item.deleted else b',"resource":' + item.body
+    return head + inner + b"," + _text(about)[1:]

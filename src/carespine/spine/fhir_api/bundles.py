@@ -1,0 +1,260 @@
+"""Batch and transaction: a Bundle of requests, each for itself or all as one (R4 http 3.1.0.11)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+import msgspec
+
+from carespine.fhir import codec, definitions
+from carespine.kernel.clock import fhir_instant
+from carespine.kernel.errors import CarespineError, Invalid, NotAllowed, PreconditionFailed
+from carespine.kernel.ids import is_fhir_id, new_id
+from carespine.spine.fhir_api import answer
+from carespine.spine.fhir_api.answer import Answer
+from carespine.spine.fhir_api.pairs import query_pairs
+from carespine.spine.fhir_api.interactions import matching
+
+if TYPE_CHECKING:
+    from carespine.security.session import Session
+    from carespine.spine.fhir_api.exchange import Exchange
+    from carespine.storage.rows import Stored
+
+Perform = Callable[["Exchange"], Awaitable[Answer]]
+_ORDER = {"DELETE": 0, "POST": 1, "PUT": 2, "GET": 3, "HEAD": 3}
+_ETAG = re.compile(r'(?:W/)?"([0-9]{1,9})"')
+_text = msgspec.json.Encoder().encode
+
+
+@dataclass(slots=True)
+class _Entry:
+    """One request of the bundle, on its way: `identity` is the resource it turns out to mean."""
+
+    position: int
+    method: str
+    path: tuple[str, ...]
+    criteria: str | None
+    tree: dict[str, Any] | None
+    full_url: str | None
+    request: dict[str, Any]
+    identity: tuple[str, str] | None = None
+    found: Stored | None = None
+
+    @property
+    def where(self) -> str:
+        return f"Bundle.entry[{self.position}]"
+
+
+async def transaction(session: Session, exchange: Exchange, bundle: dict[str, Any], perform: Perform) -> Answer:
+    """All entries or none: deletes, creates, updates, then reads; references follow the ids that are given."""
+    entries = [_entry(position, entry) for position, entry in enumerate(bundle.get("entry", ()))]
+    for entry in entries:
+        await _identify(session, entry)
+    _demand_distinct(entries)
+    known = {e.full_url: "/".join(e.identity) for e in entries if e.full_url and e.identity}
+    for entry in entries:
+        if entry.tree is not None:
+            await _resolve(session, entry.tree, known)
+    answers: dict[int, bytes] = {}
+    for entry in entries:
+        if entry.method == "DELETE":
+            answers[entry.position] = await _delete(session, entry)
+    answers |= await _write(session, exchange, [e for e in entries if e.method in ("POST", "PUT")])
+    for entry in entries:
+        if entry.method in ("GET", "HEAD"):
+            answers[entry.position] = _wrapped(await perform(_sub_exchange(exchange, entry)))
+    ordered = [answers[entry.position] for entry in entries]
+    return Answer(200, answer.bundle("transaction-response", ordered))
+
+
+async def batch(exchange: Exchange, bundle: dict[str, Any], perform: Perform) -> Answer:
+    """Each entry for itself: one that fails says so in its place and the others go on."""
+    answers = []
+    for position, raw in enumerate(bundle.get("entry", ())):
+        try:
+            entry = _entry(position, raw)
+            answers.append(_wrapped(await perform(_sub_exchange(exchange, entry))))
+        except CarespineError as error:
+            answers.append(_wrapped(answer.refusal(error)))
+    return Answer(200, answer.bundle("batch-response", answers))
+
+
+def _entry(position: int, entry: dict[str, Any]) -> _Entry:
+    where = f"Bundle.entry[{position}]"
+    request = entry.get("request")
+    if not request:
+        raise Invalid("Each entry of a batch or transaction needs a request.", expression=f"{where}.request")
+    method, url = request["method"], request["url"]
+    if method not in _ORDER:
+        raise NotAllowed(f"The method {method} is not supported in a bundle.", expression=f"{where}.request.method")
+    path, _, criteria = url.lstrip("/").partition("?")
+    parts = tuple(unquote(part) for part in path.split("/") if part)
+    tree = entry.get("resource")
+    if method in ("POST", "PUT") and tree is None:
+        raise Invalid(f"A {method} needs a resource.", expression=f"{where}.resource")
+    if method in ("POST", "PUT") and (not parts or tree["resourceType"] != parts[0]):
+        raise Invalid(
+            f"The URL {url[:80]!r} is not for the {tree['resourceType']} of this entry.",
+            expression=f"{where}.request.url",
+        )
+    if method != "GET" and parts and parts[0] not in definitions.resource_types():
+        raise Invalid(f"{parts[0][:40]!r} is not a resource type of R4.", expression=f"{where}.request.url")
+    return _Entry(position, method, parts, criteria or None, tree, entry.get("fullUrl"), request)
+
+
+async def _identify(session: Session, entry: _Entry) -> None:
+    """Decide which resource the entry means: a new one, the one its URL names, or the one its condition finds."""
+    if entry.method == "POST":
+        await _identify_create(session, entry)
+    elif entry.method in ("PUT", "DELETE"):
+        await _identify_existing(session, entry)
+    if entry.tree is not None and entry.identity:
+        entry.tree["id"] = entry.identity[1]
+
+
+async def _identify_create(session: Session, entry: _Entry) -> None:
+    if len(entry.path) != 1:
+        raise NotAllowed("In a transaction POST creates: its URL is a type.", expression=f"{entry.where}.request.url")
+    condition = entry.request.get("ifNoneExist")
+    if condition is not None:
+        entry.found = await matching(session, entry.path[0], condition)
+    entry.identity = (entry.path[0], entry.found.id if entry.found else new_id())
+
+
+async def _identify_existing(session: Session, entry: _Entry) -> None:
+    if entry.criteria is not None and len(entry.path) == 1:
+        entry.found = await matching(session, entry.path[0], entry.criteria)
+        given = (entry.tree or {}).get("id")
+        entry.identity = (entry.path[0], entry.found.id if entry.found else given or new_id())
+        return
+    if len(entry.path) != 2 or not is_fhir_id(entry.path[1]):
+        raise Invalid(f"A {entry.method} names Type/id or a condition.", expression=f"{entry.where}.request.url")
+    entry.identity = (entry.path[0], entry.path[1])
+    given = (entry.tree or {}).get("id")
+    if given not in (None, entry.path[1]):
+        raise Invalid(
+            f"The URL's id {entry.path[1]!r} and the resource's id {given!r} differ.",
+            expression=f"{entry.where}.resource.id",
+        )
+
+
+def _demand_distinct(entries: list[_Entry]) -> None:
+    seen: dict[tuple[str, str], int] = {}
+    for entry in entries:
+        if entry.identity is None:
+            continue
+        if entry.identity in seen and not (entry.method == "POST" and entry.found):
+            raise Invalid(
+                f"Entries {seen[entry.identity]} and {entry.position} both change {'/'.join(entry.identity)}.",
+                expression=f"{entry.where}.request.url",
+            )
+        seen[entry.identity] = entry.position
+
+
+async def _resolve(session: Session, tree: dict[str, Any], known: dict[str, str]) -> None:
+    """Replace references to entries by the ids those were given, and conditional references by what they find."""
+    for parent, key, value in _texts(tree):
+        base, _, fragment = value.partition("#")
+        if base in known and (key == "reference" or base.startswith("urn:")):
+            parent[key] = known[base] + (f"#{fragment}" if fragment else "")
+        elif key == "reference" and "?" in value and value.split("?")[0] in definitions.resource_types():
+            kind, criteria = value.split("?", 1)
+            found = await matching(session, kind, criteria)
+            if found is None:
+                raise PreconditionFailed(f"The conditional reference to a {kind} matches nothing.")
+            parent[key] = f"{kind}/{found.id}"
+
+
+def _texts(node: Any) -> Iterator[tuple[Any, Any, str]]:
+    pairs = list(node.items() if isinstance(node, dict) else enumerate(node))
+    for key, value in pairs:
+        if isinstance(value, str):
+            yield node, key, value
+        elif isinstance(value, (dict, list)):
+            yield from _texts(value)
+
+
+async def _delete(session: Session, entry: _Entry) -> bytes:
+    if entry.criteria is not None and entry.found is None:
+        return _response("204 No Content")
+    kind, resource_id = entry.identity or ("", "")
+    gone = await session.delete(kind, resource_id, if_match=_if_match(entry))
+    return _response("204 No Content", etag=gone.etag if gone else None)
+
+
+async def _write(session: Session, exchange: Exchange, entries: list[_Entry]) -> dict[int, bytes]:
+    """Creates and updates in one go; what If-None-Exist found is left as it is."""
+    wanted = [entry for entry in entries if not (entry.method == "POST" and entry.found)]
+    versions = {e.identity: _if_match(e) for e in wanted if e.identity}
+    matches = {identity: version for identity, version in versions.items() if version is not None}
+    trees = [entry.tree for entry in wanted if entry.tree is not None]
+    stored = await session.upsert_many(trees, checked=True, rewrite_same=True, if_match=matches)
+    answers = {e.position: _written(exchange, e.found, "200 OK") for e in entries if e not in wanted}
+    for entry, item in zip(wanted, stored, strict=True):
+        created = item is not None and (item.version == 1 or entry.method == "POST")
+        answers[entry.position] = _written(exchange, item, "201 Created" if created else "200 OK")
+    return answers
+
+
+def _written(exchange: Exchange, item: Stored | None, status: str) -> bytes:
+    if item is None:
+        return _response(status)
+    location = f"{exchange.base}/{item.type}/{item.id}/_history/{item.version}"
+    body = item.body if "return=representation" in exchange.prefer else None
+    return _response(status, location=location, etag=item.etag, modified=fhir_instant(item.updated), body=body)
+
+
+def _if_match(entry: _Entry) -> int | None:
+    text = entry.request.get("ifMatch")
+    if text is None:
+        return None
+    found = _ETAG.fullmatch(text)
+    if not found:
+        raise Invalid('ifMatch must name one version, like W/"3".', expression=f"{entry.where}.request.ifMatch")
+    return int(found[1])
+
+
+def _sub_exchange(exchange: Exchange, entry: _Entry) -> Exchange:
+    pairs = tuple(query_pairs(entry.criteria or ""))
+    names = {"ifMatch": "if-match", "ifNoneExist": "if-none-exist", "ifNoneMatch": "if-none-match"}
+    headers = {header: entry.request[name] for name, header in names.items() if name in entry.request}
+    headers |= {"prefer": exchange.headers.get("prefer", ""), "accept": "*/*"}
+    headers |= {"content-type": "application/fhir+json"}
+    body = codec.encode(entry.tree) if entry.tree is not None else b""
+    return replace(exchange, method=entry.method, parts=entry.path, pairs=pairs, headers=headers, body=body)
+
+
+def _wrapped(inner: Answer) -> bytes:
+    reasons = {200: "OK", 201: "Created", 204: "No Content", 304: "Not Modified"}
+    status = f"{inner.status} {reasons.get(inner.status, '')}".strip()
+    failed = inner.status >= 400
+    return _response(
+        status,
+        location=inner.headers.get("Location"),
+        etag=inner.headers.get("ETag"),
+        body=None if failed else inner.body,
+        outcome=inner.body if failed else None,
+    )
+
+
+def _response(
+    status: str,
+    *,
+    location: str | None = None,
+    etag: str | None = None,
+    modified: str | None = None,
+    body: bytes | None = None,
+    outcome: bytes | None = None,
+) -> bytes:
+    about: dict[str, Any] = {"status": status}
+    about |= {"location": location} if location else {}
+    about |= {"etag": etag} if etag else {}
+    about |= {"lastModified": modified} if modified else {}
+    text = b'"response":' + (
+        _text(about)[:-1] + b',"outcome":' + outcome + b"}" if outcome else _text(about)
+    )
+    return b"{" + (b'"resource":' + body + b"," if body else b"") + text + b"}"

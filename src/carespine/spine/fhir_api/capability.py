@@ -1,0 +1,78 @@
+"""The CapabilityStatement: generated from what the server really does."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from carespine import __version__
+from carespine.fhir import definitions
+
+_INTERACTIONS = ("read", "vread", "update", "delete", "history-instance", "history-type", "create", "search-type")
+_SMART_SECURITY = {
+    "coding": [
+        {
+            "system": "http://terminology.hl7.org/CodeSystem/restful-security-service",
+            "code": "SMART-on-FHIR",
+        }
+    ],
+    "text": "SMART Backend Services: client credentials with a signed assertion (private_key_jwt)",
+}
+_OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
+
+
+@cache
+def statement(base: str, token_url: str | None) -> dict[str, Any]:
+    """What GET /metadata answers; `token_url` is None where the server runs with open access."""
+    return {
+        "resourceType": "CapabilityStatement",
+        "id": "carespine",
+        "url": f"{base}/metadata",
+        "version": __version__,
+        "name": "Carespine",
+        "title": "Carespine FHIR R4 server",
+        "status": "active",
+        "date": "2026-11-23",
+        "kind": "instance",
+        "software": {"name": "Carespine", "version": __version__},
+        "implementation": {"description": "Carespine FHIR R4 API", "url": base},
+        "fhirVersion": "4.0.1",
+        "format": ["application/fhir+json", "json"],
+        "rest": [
+            {
+                "mode": "server",
+                "security": _security(token_url),
+                "resource": [_resource(name) for name in definitions.resource_types()],
+                "interaction": [{"code": "transaction"}, {"code": "batch"}, {"code": "history-system"}],
+            }
+        ],
+    }
+
+
+def _security(token_url: str | None) -> dict[str, Any]:
+    if token_url is None:
+        return {"cors": False, "description": "Open access: no sign-in. For trying tools on this machine only."}
+    extension = {"url": _OAUTH_URIS, "extension": [{"url": "token", "valueUri": token_url}]}
+    return {"cors": False, "service": [_SMART_SECURITY], "extension": [extension]}
+
+
+def _resource(name: str) -> dict[str, Any]:
+    parameters = definitions.search_parameters(name)
+    return {
+        "type": name,
+        "profile": f"http://hl7.org/fhir/StructureDefinition/{name}",
+        "interaction": [{"code": code} for code in _INTERACTIONS],
+        "versioning": "versioned-update",
+        "readHistory": True,
+        "updateCreate": True,
+        "conditionalCreate": True,
+        "conditionalRead": "full-support",
+        "conditionalUpdate": False,
+        "conditionalDelete": "not-supported",
+        "referencePolicy": ["literal"],
+        "searchParam": [
+            {"name": parameter.code, "definition": parameter.url, "type": parameter.type}
+            for parameter in sorted(parameters.values(), key=lambda item: item.code)
+            if parameter.expression
+        ],
+    }

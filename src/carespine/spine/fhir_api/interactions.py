@@ -1,0 +1,149 @@
+"""The interactions on one resource and on history: each takes an open visit and an exchange, gives an answer."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from carespine.fhir import codec
+from carespine.fhir.search import moments, parse
+from carespine.kernel.errors import Forbidden, Invalid, PreconditionFailed
+from carespine.spine.fhir_api import answer
+from carespine.spine.fhir_api.answer import Answer
+from carespine.spine.fhir_api.pairs import query_pairs
+from carespine.storage.history import Window
+
+if TYPE_CHECKING:
+    from carespine.security.session import Session
+    from carespine.spine.fhir_api.exchange import Exchange
+
+_HISTORY_PAGE, _HISTORY_MOST = 50, 1_000
+
+
+async def read(session: Session, exchange: Exchange) -> Answer:
+    """GET Type/id; 304 where If-None-Match or If-Modified-Since says that the client has it already."""
+    item = await session.read_stored(exchange.parts[0], exchange.parts[1])
+    if exchange.if_none_match() == item.version:
+        return Answer(304, None, answer.version_headers(item))
+    since = exchange.if_modified_since()
+    if since and "if-none-match" not in exchange.headers and item.updated.replace(microsecond=0) <= since:
+        return Answer(304, None, answer.version_headers(item))
+    return answer.resource(exchange, item)
+
+
+async def vread(session: Session, exchange: Exchange) -> Answer:
+    """GET Type/id/_history/version."""
+    resource_type, resource_id, _, version = exchange.parts
+    if not version.isascii() or not version.isdigit() or len(version) > 9:
+        raise Invalid(f"A version is a number; {version[:40]!r} is not.")
+    return answer.resource(exchange, await session.vread_stored(resource_type, resource_id, int(version)))
+
+
+async def create(session: Session, exchange: Exchange) -> Answer:
+    """POST Type; If-None-Exist makes it conditional (R4 http 3.1.0.8.1)."""
+    tree = codec.decode(exchange.body, exchange.parts[0])
+    criteria = exchange.headers.get("if-none-exist")
+    if criteria is not None:
+        found = await matching(session, exchange.parts[0], criteria)
+        if found is not None:
+            return answer.written(exchange, found, created=False)
+    made = await session.create(tree, checked=True)
+    item = session.written(made["resourceType"], made["id"]).stored()
+    return answer.written(exchange, item, created=True)
+
+
+async def matching(session: Session, resource_type: str, criteria: str) -> Any:
+    """The one resource that search criteria name, or None; several are a failed precondition.
+
+    Two requests with the same criteria wait for one another until the transaction ends, so that both cannot
+    find nothing and both create.
+    """
+    await session.serialise(resource_type, criteria)
+    query = parse(resource_type, query_pairs(criteria.lstrip("?")))
+    if not query.is_selective:
+        raise Invalid("A condition must name at least one search parameter.")
+    page = await session.search_stored(query)
+    if len(page.matches) > 1:
+        raise PreconditionFailed(f"The condition matches {len(page.matches)} or more resources, not one.")
+    return page.matches[0] if page.matches else None
+
+
+async def update(session: Session, exchange: Exchange) -> Answer:
+    """PUT Type/id, creating where there is none; apps must say which version they replace."""
+    resource_type, resource_id = exchange.parts
+    tree = codec.decode(exchange.body, resource_type)
+    if tree.get("id") != resource_id:
+        raise Invalid(
+            f"The URL names {resource_type}/{resource_id}, the body's id is {tree.get('id')!r}; they must agree.",
+            expression=f"{resource_type}.id",
+        )
+    await session.update(
+        tree, if_match=exchange.if_match(), checked=True, demand_match=exchange.actor.kind == "app"
+    )
+    write = session.written(resource_type, resource_id)
+    created = write.previous is None or write.previous.deleted
+    return answer.written(exchange, write.stored(), created=created)
+
+
+async def delete(session: Session, exchange: Exchange) -> Answer:
+    """DELETE Type/id; deleting twice, or what never was, is no error."""
+    gone = await session.delete(exchange.parts[0], exchange.parts[1], if_match=exchange.if_match())
+    return Answer(204, None, {"ETag": gone.etag} if gone else {})
+
+
+async def history(session: Session, exchange: Exchange) -> Answer:
+    """GET [Type[/id]]/_history with _count, _since, _at and paging."""
+    if not exchange.parts[:-1] and exchange.actor.kind not in ("open", "system"):
+        raise Forbidden("The history of the whole system is not open to this user.")
+    resource_type = exchange.parts[0] if len(exchange.parts) > 1 else None
+    resource_id = exchange.parts[1] if len(exchange.parts) > 2 else None
+    window = _window(exchange)
+    versions = await session.history_stored(resource_type, resource_id, window)
+    entries = [answer.history_entry(exchange.base, item) for item in versions.rows]
+    links = [("self", _history_url(exchange, window.offset, window.count))]
+    if window.offset + len(versions.rows) < versions.total and versions.rows:
+        links.append(("next", _history_url(exchange, window.offset + window.count, window.count)))
+    body = answer.bundle("history", entries, total=versions.total, links=links)
+    return Answer(200, answer.pretty(body) if exchange.pretty else body)
+
+
+def _window(exchange: Exchange) -> Window:
+    known = {"_count", "_since", "_at", "_offset", "_format", "_pretty", "_summary", "_elements"}
+    if unknown := sorted({name for name, _ in exchange.pairs} - known):
+        raise Invalid(f"A history takes _count, _since and _at; not {', '.join(unknown)[:100]}.")
+    count = _number(exchange, "_count", _HISTORY_PAGE)
+    since = exchange.parameter("_since")
+    at = exchange.parameter("_at")
+    low = _micros(_interval("_since", since)[0]) if since else None
+    high = None
+    if at:
+        first, last = _interval("_at", at)
+        low, high = _micros(first), _micros(last) - timedelta(microseconds=1)
+    return Window(min(count, _HISTORY_MOST), low, _number(exchange, "_offset", 0), high)
+
+
+def _interval(name: str, text: str) -> tuple[int, int]:
+    try:
+        return moments.interval(text.replace(" ", "+"))
+    except ValueError as error:
+        raise Invalid(f"{name} must be a date or an instant, not {text[:40]!r}.") from error
+
+
+def _number(exchange: Exchange, name: str, default: int) -> int:
+    text = exchange.parameter(name)
+    if text is None:
+        return default
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise Invalid(f"{name} must be a whole number, not {text[:40]!r}.")
+    return int(text)
+
+
+def _micros(value: int) -> datetime:
+    return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=value)
+
+
+def _history_url(exchange: Exchange, offset: int, count: int) -> str:
+    kept = [(name, value) for name, value in exchange.pairs if name not in ("_offset", "_count")]
+    pairs = [*kept, ("_count", str(count)), *([("_offset", str(offset))] if offset else [])]
+    return f"{exchange.base}/{'/'.join(exchange.parts)}?{urlencode(pairs)}"

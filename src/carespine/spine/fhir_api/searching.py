@@ -1,0 +1,69 @@
+"""Search: GET Type?..., POST Type/_search, and the next page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from carespine.fhir.search import parse
+from carespine.kernel.errors import Issue, UnsupportedMedia
+from carespine.spine.fhir_api import answer
+from carespine.spine.fhir_api.answer import Answer
+from carespine.spine.fhir_api.pairs import query_pairs
+
+if TYPE_CHECKING:
+    from carespine.fhir.search import Query
+    from carespine.security.session import Session
+    from carespine.spine.fhir_api.exchange import Exchange
+    from carespine.storage.rows import Stored
+    from carespine.storage.search import Page
+
+_CURSOR = "_cursor"
+_FORM = "application/x-www-form-urlencoded"
+_OUTPUT_ONLY = frozenset({"_format", "_pretty", _CURSOR})
+
+
+async def search(session: Session, exchange: Exchange) -> Answer:
+    """A searchset Bundle; parameters that are not understood are an error unless handling is lenient."""
+    pairs = [*exchange.pairs, *_form(exchange)]
+    asked = [(name, value) for name, value in pairs if name not in _OUTPUT_ONLY]
+    query = parse(exchange.parts[0], asked, lenient="handling=lenient" in exchange.prefer)
+    cursor = next((value for name, value in pairs if name == _CURSOR), None)
+    page = await session.search_stored(query, cursor=cursor)
+    body = _bundle(exchange, query, page, asked)
+    return Answer(200, answer.pretty(body) if exchange.pretty else body)
+
+
+def _form(exchange: Exchange) -> list[tuple[str, str]]:
+    if exchange.method != "POST" or not exchange.body:
+        return []
+    media = exchange.headers.get("content-type", "").split(";")[0].strip().lower()
+    if media != _FORM:
+        raise UnsupportedMedia(f"_search takes its parameters as {_FORM}.")
+    return list(query_pairs(exchange.body.decode("utf-8", "strict")))
+
+
+def _bundle(exchange: Exchange, query: Query, page: Page, asked: list[tuple[str, str]]) -> bytes:
+    entries = [_entry(exchange, item, "match") for item in page.matches]
+    entries += [_entry(exchange, item, "include") for item in page.included]
+    if query.ignored:
+        issues = [
+            Issue("not-supported", f"The parameter {name!r} was ignored.", severity="warning")
+            for name in query.ignored
+        ]
+        entries.append(b'{"resource":' + answer.outcome(issues) + b',"search":{"mode":"outcome"}}')
+    links = [("self", _url(exchange, asked, None))]
+    if page.next:
+        links.append(("next", _url(exchange, asked, page.next)))
+    return answer.bundle("searchset", entries, total=page.total, links=links)
+
+
+def _entry(exchange: Exchange, item: Stored, mode: str) -> bytes:
+    body = answer.shaped(exchange, item.body) if mode == "match" else item.body
+    return answer.search_entry(exchange.base, item, body, mode)
+
+
+def _url(exchange: Exchange, asked: list[tuple[str, str]], cursor: str | None) -> str:
+    pairs = [*asked, *([(_CURSOR, cursor)] if cursor else [])]
+    address = f"{exchange.base}/{exchange.parts[0]}"
+    return f"{address}?{urlencode(pairs)}" if pairs else address

@@ -1,0 +1,1 @@
+"""The engine that runs checks against a live service and keeps every exchange as evidence."""

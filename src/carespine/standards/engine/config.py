@@ -1,0 +1,105 @@
+"""What a run is told about the service under test: its test identities and its sandbox's people."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from carespine.kernel.errors import Misconfigured
+
+
+class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A client of the service that the engine may act as, with the one patient whom it may reach.
+
+    `jwk` is the private key (a test key of a sandbox with synthetic people) with its `kid`; `alg` is how it
+    signs.
+    """
+
+    name: str
+    client_id: str
+    jwk: dict[str, Any]
+    patient_id: str = ""
+    nhs_number: str = ""
+    scope: str = "system/*.cruds"
+    alg: str = "ES384"
+
+
+class Twins(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Demographics that more than one of the sandbox's patients share."""
+
+    family: str
+    given: str
+    birth_date: str
+
+
+class Throttle(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The declared rate of one identity: `requests` in `seconds`; more are answered with 429."""
+
+    identity: str
+    requests: int
+    seconds: int
+
+
+class Consent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where consent is missing: a patient who refused everything, and a LOINC code the first identity's
+    refused.
+    """
+
+    patient_id: str
+    refused_loinc: str
+    refused_unit: str
+
+
+class RunConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Everything a run may be told. What is left out makes the checks that need it `skip`, with that
+    reason.
+    """
+
+    identities: tuple[Identity, ...] = ()
+    fhir_base: str | None = None
+    token_url: str | None = None
+    registrar: str | None = None
+    auditor: str | None = None
+    revoked: str | None = None
+    twins: Twins | None = None
+    throttle: Throttle | None = None
+    consent: Consent | None = None
+    ca_file: str | None = None
+
+    def identity(self, name: str) -> Identity | None:
+        """The identity called `name`, if the configuration has it."""
+        return next((each for each in self.identities if each.name == name), None)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The private parts of the identities' keys, which no evidence may contain."""
+        return tuple(
+            str(each.jwk[part]) for each in self.identities for part in ("d", "k") if part in each.jwk
+        )
+
+
+def parse(tree: object) -> RunConfig:
+    """`tree` (decoded JSON or TOML) as a configuration. Raises Misconfigured, naming the place."""
+    try:
+        config = msgspec.convert(tree, RunConfig)
+    except msgspec.ValidationError as error:
+        raise Misconfigured(f"the run's configuration: {error}") from error
+    names = [each.name for each in config.identities]
+    if len(set(names)) != len(names):
+        raise Misconfigured("the run's configuration: two identities have one name")
+    for role in (config.registrar, config.auditor, config.revoked):
+        if role is not None and role not in names:
+            raise Misconfigured(f"the run's configuration: there is no identity called {role!r}")
+    return config
+
+
+def read(path: Path) -> RunConfig:
+    """The configuration in a file: JSON where its name ends so, TOML otherwise."""
+    try:
+        raw = path.read_bytes()
+        return parse(msgspec.json.decode(raw) if path.suffix == ".json" else tomllib.loads(raw.decode()))
+    except (OSError, ValueError, msgspec.DecodeError) as error:
+        raise Misconfigured(f"{path.name} cannot be read as a configuration: {error}") from error

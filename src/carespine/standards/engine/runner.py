@@ -1,0 +1,214 @@
+"""Running checks: one after the other, each with its time limit, network failures judged by two of three."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import ssl
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+import httpx
+
+from carespine.kernel import clock as kernel_clock
+from carespine.kernel.clock import Clock, fhir_instant
+from carespine.kernel.errors import Invalid, Misconfigured
+from carespine.standards import catalogue, rules
+from carespine.standards.checks import all_checks
+from carespine.standards.egress import Egress, GuardedTransport, RefusedAddress
+from carespine.standards.engine.check import Check
+from carespine.standards.engine.config import RunConfig
+from carespine.standards.engine.context import Context, EndedEarlyError, Session
+from carespine.standards.engine.evidence import EvidenceLog
+from carespine.standards.engine.recorder import Recorder
+from carespine.standards.engine.report import Report
+from carespine.standards.models import CheckResult, Finding, Outcome
+
+# lifecycle.md, Probes: flake rule, 2 of 3.
+_RUNS, _MAJORITY = 3, 2
+# Ours: how long a service may take to connect to, and to answer one request of a check.
+_TIMEOUT = httpx.Timeout(15.0, connect=5.0)
+_SEED_BYTES = 16
+
+Progress = Callable[[CheckResult], None]
+
+
+class NothingAnswers(Invalid):
+    """There is no service at the address, so nothing was checked and nobody is charged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to run, against what, as whom. `only` narrows to these requirement or check ids.
+
+    `transport` replaces the network (tests run a service in their own process); `announce` hears the seed's
+    hash before the first request.
+    """
+
+    base_url: str
+    profile: str = "device-app"
+    config: RunConfig = field(default_factory=RunConfig)
+    seed: str = ""
+    only: frozenset[str] = frozenset()
+    egress: Egress = field(default_factory=Egress)
+    clock: Clock = kernel_clock.now
+    transport: httpx.AsyncBaseTransport | None = None
+    announce: Callable[[str], None] = lambda _: None
+    progress: Progress = lambda _: None
+
+    def checks(self) -> list[Check]:
+        """The checks of the profile's requirements, in order. Raises Misconfigured where `only` names none
+        of them.
+        """
+        wanted = set(catalogue.profile(self.profile).requirements)
+        found = [each for each in all_checks().values() if each.requirement in wanted]
+        unknown = self.only - {each.id for each in found} - {each.requirement for each in found}
+        if unknown:
+            raise Misconfigured(f"the profile {self.profile} has no check {', '.join(sorted(unknown))}")
+        return [each for each in found if not self.only or {each.id, each.requirement} & self.only]
+
+
+async def run(plan: Plan) -> Report:
+    """Run the plan's checks. Raises NothingAnswers, RefusedAddress or Misconfigured where none could be
+    run.
+    """
+    checks, profile = plan.checks(), catalogue.profile(plan.profile)
+    seed = plan.seed or secrets.token_hex(_SEED_BYTES)
+    seed_hash, started = sha256(seed.encode()).hexdigest(), plan.clock()
+    plan.announce(seed_hash)
+    evidence = EvidenceLog()
+    evidence.append("start", _opening(plan, seed_hash, started))
+    results: list[CheckResult] = []
+    async with _session(plan, evidence) as session:
+        for check in checks:
+            result = await _decided(session, check, seed)
+            evidence.append(
+                "result", {"check": check.id, "outcome": result.outcome, "came": result.finding.came}
+            )
+            results.append(result)
+            plan.progress(result)
+    verdict = rules.verdict(results)
+    evidence.append("end", {"seed": seed, "verdict": verdict, "at": fhir_instant(plan.clock())})
+    return Report(
+        base_url=plan.base_url,
+        profile=profile.name,
+        profile_version=profile.version,
+        catalogue=catalogue.digest(),
+        seed=seed,
+        seed_sha256=seed_hash,
+        started=started,
+        ended=plan.clock(),
+        results=tuple(results),
+        verdict=verdict,
+        evidence=evidence,
+    )
+
+
+def _opening(plan: Plan, seed_hash: str, started: datetime) -> dict[str, Any]:
+    return {
+        "at": fhir_instant(started),
+        "service": plan.base_url,
+        "profile": plan.profile,
+        "catalogue_sha256": catalogue.digest(),
+        "seed_sha256": seed_hash,
+    }
+
+
+@asynccontextmanager
+async def _session(plan: Plan, evidence: EvidenceLog) -> AsyncIterator[Session]:
+    """The run's client and its knowledge of the service, discovered before the first check."""
+    transport = plan.transport or GuardedTransport(plan.egress, httpx.AsyncHTTPTransport(verify=_trust(plan)))
+    async with httpx.AsyncClient(transport=transport, timeout=_TIMEOUT, follow_redirects=False) as client:
+        client.headers["user-agent"] = "carespine-standards"
+        recorder = Recorder(client, evidence, secrets=plan.config.secrets, clock=plan.clock)
+        base = plan.base_url.rstrip("/")
+        session = Session(base, plan.config, recorder, client, evidence, plan.clock, plan.egress)
+        try:
+            session.discovery = await _discover(session)
+        except RefusedAddress:
+            raise
+        except httpx.TransportError as error:
+            raise NothingAnswers(f"nothing answers at {plan.base_url} ({type(error).__name__})") from error
+        yield session
+
+
+def _trust(plan: Plan) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=plan.config.ca_file)
+
+
+async def _discover(session: Session) -> dict[str, Any]:
+    """The SMART configuration: at the service's root, or below its FHIR base as SMART has it."""
+    context = Context(session, check="discovery", seed="")
+    for place in (session.base_url, session.fhir_base):
+        answer = await context.call("GET", f"{place}/.well-known/smart-configuration")
+        if answer.ok and answer.tree:
+            return answer.tree
+    return {}
+
+
+async def _decided(session: Session, check: Check, seed: str) -> CheckResult:
+    """The check's result by the flake rule: a second and third run only where noise may have decided the
+    first.
+    """
+    began, exchanges, findings = time.perf_counter(), list[int](), list[Finding]()
+    while len(findings) < _RUNS:
+        context = Context(session, check=check.id, seed=seed if not findings else f"{seed}/{len(findings)}")
+        finding, noisy = await _once(context, check)
+        exchanges += context.exchanges
+        findings.append(finding)
+        if not noisy or _agreed(findings) is not None:
+            break
+    chosen = findings[-1] if len(findings) == 1 else _agreed(findings) or findings[-1]
+    requirement = catalogue.requirements()[check.requirement]
+    return CheckResult(
+        check=check.id,
+        requirement=requirement.id,
+        requirement_version=requirement.version,
+        level=requirement.level,
+        title=check.title,
+        quote=check.quote,
+        expected=check.expected,
+        advice=check.advice,
+        finding=chosen,
+        exchanges=tuple(exchanges),
+        attempts=len(findings),
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _agreed(findings: Sequence[Finding]) -> Finding | None:
+    """The finding whose outcome two runs share, if any two do yet."""
+    for finding in findings:
+        if sum(other.outcome is finding.outcome for other in findings) >= _MAJORITY:
+            return finding
+    return None
+
+
+async def _once(context: Context, check: Check) -> tuple[Finding, bool]:
+    """One run of the check, and whether noise (network, time) may have decided it."""
+    absent = check.absent(context)
+    if absent is not None:
+        return absent, False
+    try:
+        async with asyncio.timeout(check.time_limit_s):
+            finding = await check.run(context)
+        return finding, check.flaky and finding.outcome is Outcome.FAIL
+    except EndedEarlyError as early:
+        return early.finding, False
+    except httpx.TransportError as error:
+        return context.failed(f"a request was not answered ({type(error).__name__})"), True
+    except TimeoutError:
+        return context.failed(f"the check did not end within {check.time_limit_s:.0f} seconds"), True
+    except Exception as error:  # a fault of a check is reported as ours and never ends the run
+        where = error.__traceback__
+        while where is not None and where.tb_next is not None:
+            where = where.tb_next
+        line = f"line {where.tb_lineno}" if where is not None else "an unknown line"
+        return Finding(
+            Outcome.ERROR, f"{type(error).__name__} in {check.id} at {line}: {error}", tried=0
+        ), False

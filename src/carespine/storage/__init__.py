@@ -1,0 +1,1 @@
+"""PostgreSQL: the embedded server, migrations, resources and their versions, the search index."""

@@ -1,0 +1,99 @@
+"""The connection pool and its transactions."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+import asyncpg
+
+from carespine.kernel.errors import Unavailable
+
+if TYPE_CHECKING:
+    Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]
+    Pool = asyncpg.Pool[asyncpg.Record]
+
+T = TypeVar("T")
+
+# What a transaction may meet because of another one; running it again is right and enough.
+TRANSIENT = (
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.UniqueViolationError,
+)
+_ATTEMPTS = 12
+_AWAY = (
+    OSError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.ConnectionDoesNotExistError,
+    asyncpg.InterfaceError,
+    asyncpg.TooManyConnectionsError,
+)
+
+
+async def _keep_state(_connection: object) -> None:
+    """Nothing to reset: no code sets session state outside a transaction (saves a round trip a release)."""
+
+
+class Database:
+    """A pool to one PostgreSQL; `connection()` for single statements, `transaction()` for a verb."""
+
+    def __init__(self, url: str, *, min_size: int = 2, max_size: int = 16) -> None:
+        self._url, self._min, self._max = url, min_size, max_size
+        self._pool: Pool | None = None
+
+    async def open(self) -> None:
+        """Connect; raises Unavailable when the server cannot be reached."""
+        try:
+            self._pool = await asyncpg.create_pool(
+                self._url,
+                min_size=self._min,
+                max_size=self._max,
+                reset=_keep_state,
+                command_timeout=120,
+                server_settings={
+                    "plan_cache_mode": "force_custom_plan",
+                    "timezone": "UTC",
+                    "application_name": "carespine",
+                },
+            )
+        except _AWAY as error:
+            raise Unavailable("The database cannot be reached.") from error
+
+    async def close(self) -> None:
+        if self._pool is not None:
+            await self._pool.close()
+            self._pool = None
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A connection outside any transaction: each statement stands for itself."""
+        if self._pool is None:
+            raise Unavailable("The database is not open.")
+        try:
+            async with self._pool.acquire() as connection:
+                yield connection
+        except _AWAY as error:
+            raise Unavailable("The database is away; please try again.") from error
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """A connection in a transaction: committed on leaving, rolled back on any error."""
+        async with self.connection() as connection, connection.transaction():
+            yield connection
+
+
+async def retrying(attempt: Callable[[], Awaitable[T]]) -> T:
+    """Run `attempt` (a whole transaction) again when another transaction got in its way.
+
+    Raises Unavailable after 12 attempts, which a caller sees as 503 with Retry-After.
+    """
+    for number in range(_ATTEMPTS):
+        try:
+            return await attempt()
+        except TRANSIENT:
+            await asyncio.sleep(random.uniform(0, 0.004 * 2 ** min(number, 6)))  # noqa: S311
+    raise Unavailable("Too many writers are at work on the same resources.", headers={"Retry-After": "1"})

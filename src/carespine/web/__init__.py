@@ -1,0 +1,1 @@
+"""The ASGI application: pages, static files, wiring; the only place that joins domains together."""

@@ -1,0 +1,118 @@
+"""The ASGI application of one server process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import threading
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING
+
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+
+from carespine.kernel.errors import CarespineError
+from carespine.security import audit_seal
+from carespine.security.tokens import forget_expired_assertions
+from carespine.web import discovery, logs, pages, wiring
+from carespine.web.fhir_endpoint import PREFIX, FhirEndpoint
+from carespine.web.gate import Gate
+from carespine.web.platform import Platform
+from carespine.web.settings import Settings
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+RUN_VARIABLE = "CARESPINE_RUN"
+_SEAL_EVERY_S = 2.0
+_FORGET_EVERY_S = 60.0
+_PARENT_CHECK_S = 0.2
+_log = structlog.get_logger("carespine.jobs")
+
+
+def create() -> ASGIApp:
+    """The application of a worker process, with the settings its parent hands over."""
+    run = json.loads(os.environ[RUN_VARIABLE])
+    settings = Settings.model_validate(run["settings"])
+    logs.configure(settings.log_level)
+    _end_with_parent()
+    return build(Platform.build(settings, run["database_url"]))
+
+
+def build(platform: Platform) -> ASGIApp:
+    """The application over a platform: /fhir by hand, everything else by Starlette."""
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        await platform.open()
+        jobs = [asyncio.create_task(_seal(platform)), asyncio.create_task(_forget(platform))]
+        try:
+            yield
+        finally:
+            for job in jobs:
+                job.cancel()
+            await asyncio.gather(*jobs, return_exceptions=True)
+            await platform.close()
+
+    routes = [*discovery.routes(platform), *wiring.routes(platform), *pages.routes(platform)]
+    handlers = {CarespineError: pages.on_error, HTTPException: pages.on_http_error}
+    rest = Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
+    rest.state.platform = platform
+    fhir = FhirEndpoint(platform)
+
+    async def choose(scope: Scope, receive: Receive, send: Send) -> None:
+        path: str = scope.get("path", "")
+        inside = path == PREFIX or path.startswith(f"{PREFIX}/")
+        if scope["type"] == "http" and inside and "/.well-known/" not in path:
+            await fhir(scope, receive, send)
+        else:
+            await rest(scope, receive, send)
+
+    settings = platform.settings
+    return Gate(choose, limit=settings.max_in_flight, https=settings.address.startswith("https://"))
+
+
+async def _seal(platform: Platform) -> None:
+    """Seal the audit trail every two seconds, whatever happens to one attempt."""
+    while True:
+        await asyncio.sleep(_SEAL_EVERY_S)
+        with _reported("seal the audit trail"):
+            async with platform.database.transaction() as tx:
+                await audit_seal.seal(tx, platform.keys.audit, platform.clock)
+
+
+async def _forget(platform: Platform) -> None:
+    while True:
+        with _reported("forget expired assertions"):
+            async with platform.database.transaction() as tx:
+                await forget_expired_assertions(tx)
+        await asyncio.sleep(_FORGET_EVERY_S)
+
+
+class _reported(suppress):  # noqa: N801 -- used like the context manager that it extends
+    """Log a job's failure and let the job go on to its next turn."""
+
+    def __init__(self, job: str) -> None:
+        super().__init__(Exception)
+        self._job = job
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
+        if error is not None and not isinstance(error, asyncio.CancelledError):
+            _log.error("job failed", job=self._job, error=type(error).__name__)
+        return super().__exit__(kind, error, trace)  # type: ignore[arg-type]
+
+
+def _end_with_parent() -> None:
+    """A worker whose supervisor was killed must not keep the port: end as soon as the parent is another."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_PARENT_CHECK_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()

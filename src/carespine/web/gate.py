@@ -1,0 +1,114 @@
+"""What holds for every request: an id, a place in the queue, security headers, one line in the log."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from carespine.kernel.errors import CarespineError, Issue
+from carespine.kernel.ids import new_id
+from carespine.spine.fhir_api import answer
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:\-]{1,128}")
+_log = structlog.get_logger("carespine.http")
+
+_CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; manifest-src 'self'"
+)
+_HEADERS = (
+    (b"content-security-policy", _CONTENT_SECURITY_POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
+)
+_NO_STORE = (b"cache-control", b"no-store")
+# Minimum standard SE-03: one year at least.
+_HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+
+
+class Gate:
+    """The outermost layer. `limit` requests are at work at once; the next is told to come back."""
+
+    def __init__(self, app: ASGIApp, *, limit: int, https: bool) -> None:
+        self._app, self._limit, self._in_flight = app, limit, 0
+        self._extra = (*_HEADERS, _HSTS) if https else _HEADERS
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        request_id, given = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        status = 500
+        answered = False
+
+        async def dressed(message: Message) -> None:
+            nonlocal status, answered
+            if message["type"] == "http.response.start":
+                status, answered = message["status"], True
+                message["headers"] = self._dress(message.get("headers", ()), request_id, given)
+            await send(message)
+
+        if self._in_flight >= self._limit:
+            await reply(dressed, 429, _BUSY, headers=[(b"retry-after", b"1")])
+            return
+        self._in_flight += 1
+        try:
+            await self._app(scope, receive, dressed)
+        except Exception:
+            _log.exception("request failed", request_id=request_id, method=scope["method"], area=_area(scope))
+            if answered:
+                raise
+            await reply(dressed, 500, _BROKEN)
+        finally:
+            self._in_flight -= 1
+            spent = round((time.perf_counter() - started) * 1000, 1)
+            _log.info(
+                "request", request_id=request_id, method=scope["method"], area=_area(scope), status=status, ms=spent
+            )  # fmt: skip
+
+    def _dress(self, headers: Any, request_id: str, given: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        present = {name.lower() for name, _ in headers}
+        extra = [pair for pair in (*self._extra, _NO_STORE) if pair[0] not in present]
+        return [*headers, *extra, (b"x-request-id", request_id.encode()), *given]
+
+
+def _request_id(scope: Scope) -> tuple[str, list[tuple[bytes, bytes]]]:
+    """The caller's request id if it is well formed, else ours; and its correlation id to be echoed."""
+    request_id, echoed = None, []
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+            request_id = value.decode()
+        elif name == b"x-correlation-id" and _REQUEST_ID.fullmatch(value):
+            echoed = [(b"x-correlation-id", value)]
+    return request_id or new_id(), echoed
+
+
+def _area(scope: Scope) -> str:
+    """The first two segments of the path: enough to know the part, too little to name a patient."""
+    return "/".join(scope["path"].split("/")[1:3])[:60]
+
+
+async def reply(send: Send, status: int, body: bytes, *, headers: list[tuple[bytes, bytes]] | None = None) -> None:
+    """Send a whole answer of FHIR JSON."""
+    start = [(b"content-type", answer.CONTENT_TYPE.encode()), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": [*start, *(headers or [])]})
+    await send({"type": "http.response.body", "body": body})
+
+
+def outcome_of(error: CarespineError) -> bytes:
+    return answer.outcome(error.issues)
+
+
+_BUSY = answer.outcome([Issue("throttled", "The server has as much to do as it can; try again in a second.")])
+_BROKEN = answer.outcome([Issue("exception", "Something went wrong here. The request id names it in the log.")])

@@ -1,0 +1,137 @@
+"""Who is at the browser: the session cookie, the tokens of forms, signing in and out."""
+
+from __future__ import annotations
+
+from secrets import compare_digest, token_urlsafe
+from typing import TYPE_CHECKING
+
+from carespine.kernel.errors import Unauthenticated
+from carespine.security import accounts
+from carespine.security.actor import ADMINISTRATION, Actor
+from carespine.security.audit_event import MINOR_FAILURE, SUCCESS, Event
+from carespine.web.pages.directory import Directory
+from carespine.web.pages.views import Visitor, VisitorKind
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from carespine.web.platform import Platform
+
+_LANDINGS: dict[str, str] = {
+    "patient": "/me",
+    "practitioner": "/practice/inbox",
+    "administrator": "/admin/products",
+}
+_ROLES = {"general practitioner": "GP"}
+_KINDS: dict[str, VisitorKind] = {
+    "patient": "patient",
+    "practitioner": "practitioner",
+    "administrator": "administrator",
+}
+
+
+class BrowserSessions:
+    """Fills the port `Sessions` with the accounts of the security layer."""
+
+    def __init__(self, platform: Platform, directory: Directory) -> None:
+        self._platform, self._directory = platform, directory
+        self._secure = platform.settings.address.startswith("https://")
+        # The prefix __Host- makes browsers refuse the cookie from anyone but this very host.
+        prefix = "__Host-" if self._secure else ""
+        self._cookie, self._form_cookie = f"{prefix}carespine-session", f"{prefix}carespine-form"
+
+    async def visitor(self, request: Request) -> Visitor | None:
+        """The visitor, asked for once a request however many parts of the page want to know."""
+        if not hasattr(request.state, "visitor"):
+            request.state.visitor = await self._open(request, request.cookies.get(self._cookie))
+        found: Visitor | None = request.state.visitor
+        return found
+
+    async def _open(self, request: Request, value: str | None) -> Visitor | None:
+        if not value:
+            return None
+        async with self._platform.database.connection() as connection:
+            session = await accounts.session(
+                connection,
+                value,
+                now=self._platform.clock(),
+                address=_address(request),
+                request_id=request.state.request_id,
+            )
+        return await self._as_visitor(session) if session else None
+
+    async def _as_visitor(self, session: accounts.BrowserSession) -> Visitor:
+        actor = session.actor
+        return Visitor(
+            kind=_KINDS[actor.kind],
+            name=actor.name,
+            role=_ROLES.get(actor.role, actor.role),
+            organisation=await self._directory.organisation(actor),
+            csrf_token=session.csrf,
+            landing=_LANDINGS[actor.kind],
+            actor=actor,
+            patient_id=actor.patient,
+        )
+
+    async def sign_in_token(self, request: Request) -> str:
+        return request.cookies.get(self._form_cookie) or token_urlsafe(32)
+
+    def keep_token(self, response: Response, token: str) -> None:
+        self._keep(response, self._form_cookie, token)
+
+    async def check_form(self, request: Request, token: str) -> bool:
+        visitor = await self.visitor(request)
+        expected = visitor.csrf_token if visitor else request.cookies.get(self._form_cookie, "")
+        return bool(expected) and compare_digest(expected.encode(), token.encode())
+
+    async def sign_in(self, request: Request, response: Response, *, user_name: str, password: str) -> Visitor:
+        refused: Unauthenticated | None = None
+        value = ""
+        async with self._platform.database.transaction() as tx:
+            if earlier := request.cookies.get(self._cookie):
+                await accounts.sign_out(tx, earlier)
+            try:
+                value = await accounts.sign_in(tx, user_name, password, now=self._platform.clock())
+            except Unauthenticated as error:
+                refused = error  # raised below, once the count of failures is stored
+        if refused:
+            await self._on_record(_stranger(request), "login", detail={"user-name": user_name[:64]})
+            raise refused
+        visitor = await self._open(request, value)
+        if visitor is None:
+            raise Unauthenticated(accounts.REFUSED)
+        await self._on_record(visitor.actor, "login")
+        self._keep(response, self._cookie, value)
+        self._drop(response, self._form_cookie)
+        return visitor
+
+    async def sign_out(self, request: Request, response: Response) -> None:
+        visitor = await self.visitor(request)
+        async with self._platform.database.transaction() as tx:
+            await accounts.sign_out(tx, request.cookies.get(self._cookie, ""))
+        if visitor:
+            await self._on_record(visitor.actor, "logout")
+        request.state.visitor = None
+        self._drop(response, self._cookie)
+
+    def _keep(self, response: Response, name: str, value: str) -> None:
+        response.set_cookie(name, value, secure=self._secure, httponly=True, samesite="lax", path="/")
+
+    def _drop(self, response: Response, name: str) -> None:
+        response.delete_cookie(name, secure=self._secure, httponly=True, samesite="lax", path="/")
+
+    async def _on_record(self, actor: Actor | None, what: str, detail: dict[str, str] | None = None) -> None:
+        if actor is None:
+            return
+        outcome = MINOR_FAILURE if actor.kind == "open" else SUCCESS
+        event = Event(actor, ADMINISTRATION, "E", what, outcome=outcome, detail=detail or {})
+        await self._platform.audit.record([event])
+
+
+def _address(request: Request) -> str | None:
+    return request.client.host if request.client else None
+
+
+def _stranger(request: Request) -> Actor:
+    return Actor("open", "not-signed-in", "Someone not signed in", "none", address=_address(request))

@@ -1,0 +1,86 @@
+"""What the pages ask of the rest of the platform; `connect.py` answers with the real domains.
+
+Every method that shows or changes patient data takes the visitor and goes through the scoped door as them.
+The methods raise the errors of `carespine.kernel.errors`; the pages turn them into pages.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from carespine.web.pages.views import (
+    AccessPage,
+    Catalogue,
+    DemoSignIn,
+    Inbox,
+    ProductPage,
+    ProductRow,
+    Readings,
+    ReviewState,
+    SharingPage,
+    SummaryPage,
+    Visitor,
+)
+
+
+class Sessions(Protocol):
+    async def visitor(self, request: Request) -> Visitor | None:
+        """Who is signed in on this request, or None."""
+
+    async def sign_in_token(self, request: Request) -> str:
+        """A token for the sign-in form, before anyone is signed in."""
+
+    def keep_token(self, response: Response, token: str) -> None:
+        """Bind `token` to this browser, so that `check_form` knows it when the form comes back."""
+
+    async def check_form(self, request: Request, token: str) -> bool:
+        """Whether the token of a posted form belongs to this browser."""
+
+    async def sign_in(self, request: Request, response: Response, *, user_name: str, password: str) -> Visitor:
+        """Sign in and put the session cookie on `response`.
+
+        Raises Unauthenticated in the same words whether the name is unknown, the password wrong or the
+        account locked for a while.
+        """
+
+    async def sign_out(self, request: Request, response: Response) -> None:
+        """End the session, here and on the server."""
+
+
+class Practice(Protocol):
+    async def inbox(self, visitor: Visitor, *, state: ReviewState, page: int) -> Inbox: ...
+    async def summary(self, visitor: Visitor, patient_id: str) -> SummaryPage: ...
+    async def readings(self, visitor: Visitor, patient_id: str, *, metric: str, page: int) -> Readings: ...
+    async def mark_reviewed(self, visitor: Visitor, patient_id: str, *, note: str) -> None: ...
+
+
+class Patient(Protocol):
+    async def summary(self, visitor: Visitor) -> SummaryPage: ...
+    async def readings(self, visitor: Visitor, *, metric: str, page: int) -> Readings: ...
+    async def access(self, visitor: Visitor, *, page: int) -> AccessPage: ...
+    async def sharing(self, visitor: Visitor) -> SharingPage: ...
+    async def withdraw(self, visitor: Visitor, consent_id: str) -> None: ...
+    async def share(self, visitor: Visitor, *, app: str, data_classes: tuple[str, ...]) -> None: ...
+
+
+class Products(Protocol):
+    async def catalogue(self) -> Catalogue: ...
+    async def register(self) -> tuple[ProductRow, ...]: ...
+    async def product(self, product_id: str) -> ProductPage: ...
+    async def suspend(self, visitor: Visitor, product_id: str, *, reason: str) -> None: ...
+    async def reinstate(self, visitor: Visitor, product_id: str, *, reason: str) -> None: ...
+    async def certificate(self, product_id: str) -> bytes: ...
+    async def report(self, product_id: str) -> bytes: ...
+
+
+class Platform(Protocol):
+    """Everything the pages need; `demo_sign_ins` is empty unless the settings say demonstration."""
+
+    demo_sign_ins: tuple[DemoSignIn, ...]
+    sessions: Sessions
+    practice: Practice
+    patient: Patient
+    products: Products

@@ -1,0 +1,100 @@
+"""Pages for the practice: the inbox, the one summary of a patient, the readings behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from carespine.devices.models import SAFETY_NOTICE
+from carespine.web.pages.pictures import picture
+from carespine.web.pages.ports import Platform
+from carespine.web.pages.problems import guarded
+from carespine.web.pages.rendering import page
+from carespine.web.pages.views import Form, SummaryPage, Visitor
+from carespine.web.pages.visits import long_text, page_number, posted, require, see_other
+
+INBOX = "/practice/inbox"
+NOTE_LIMIT = 500
+
+
+def routes(platform: Platform) -> list[Route]:
+    """The pages under `/practice`."""
+    pages = _Practice(platform)
+    patient = "/practice/patients/{patient_id}"
+    return guarded(
+        platform,
+        [
+            Route(INBOX, pages.inbox),
+            Route(f"{patient}/summary", pages.summary),
+            Route(f"{patient}/summary/review", pages.review, methods=["POST"]),
+            Route(f"{patient}/readings", pages.readings),
+            Route(f"{patient}/charts/{{metric}}.svg", pages.chart),
+        ],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Practice:
+    platform: Platform
+
+    async def inbox(self, request: Request) -> Response:
+        visitor = await require(self.platform, request, "practitioner")
+        inbox = await self.platform.practice.inbox(
+            visitor,
+            state="reviewed" if request.query_params.get("state") == "reviewed" else "waiting",
+            page=page_number(request),
+        )
+        done = request.query_params.get("done") == "reviewed"
+        return page("practice/inbox.html", visitor=visitor, current=INBOX, inbox=inbox, done=done)
+
+    async def summary(self, request: Request) -> Response:
+        visitor = await require(self.platform, request, "practitioner")
+        shown = await self.platform.practice.summary(visitor, request.path_params["patient_id"])
+        return _summary_page(visitor, shown, Form())
+
+    async def review(self, request: Request) -> Response:
+        visitor = await require(self.platform, request, "practitioner")
+        fields = await posted(self.platform, request)
+        patient_id = request.path_params["patient_id"]
+        form = long_text(fields, "note", limit=NOTE_LIMIT, required=None)
+        if form.errors:
+            shown = await self.platform.practice.summary(visitor, patient_id)
+            return _summary_page(visitor, shown, form, status=400)
+        await self.platform.practice.mark_reviewed(visitor, patient_id, note=form.value("note"))
+        return see_other(f"{INBOX}?done=reviewed")
+
+    async def readings(self, request: Request) -> Response:
+        visitor = await require(self.platform, request, "practitioner")
+        readings = await self.platform.practice.readings(
+            visitor,
+            request.path_params["patient_id"],
+            metric=request.query_params.get("metric", ""),
+            page=page_number(request),
+        )
+        return page(
+            "practice/readings.html",
+            visitor=visitor,
+            current=INBOX,
+            readings=readings,
+            safety_notice=SAFETY_NOTICE,
+        )
+
+    async def chart(self, request: Request) -> Response:
+        visitor = await require(self.platform, request, "practitioner")
+        shown = await self.platform.practice.summary(visitor, request.path_params["patient_id"])
+        return await picture(request, shown.summary)
+
+
+def _summary_page(visitor: Visitor, shown: SummaryPage, form: Form, status: int = 200) -> Response:
+    return page(
+        "practice/summary.html",
+        visitor=visitor,
+        current=INBOX,
+        status=status,
+        page=shown,
+        form=form,
+        note_limit=NOTE_LIMIT,
+    )

@@ -1,0 +1,144 @@
+"""Pages about standards and products: the catalogue, the public register, the administrator's desk."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from carespine.web.pages.ports import Platform
+from carespine.web.pages.problems import guarded
+from carespine.web.pages.rendering import page
+from carespine.web.pages.views import Form, ProductPage, Visitor
+from carespine.web.pages.visits import long_text, posted, require, see_other
+
+DESK, CATALOGUE, REGISTER = "/admin/products", "/standards", "/standards/products"
+REASON_LIMIT = 500
+_PUBLIC_LEDE = (
+    "Every product that has asked to be certified, and where it stands. "
+    "Only certified products may send or read data."
+)
+_DESK_LEDE = "Where each product stands. Open one to see its history, or to suspend or reinstate it."
+
+
+def routes(platform: Platform) -> list[Route]:
+    """`/standards` for everyone and `/admin/products` for administrators."""
+    public, desk = _Public(platform), _Desk(platform)
+    return guarded(
+        platform,
+        [
+            Route(CATALOGUE, public.catalogue),
+            Route(REGISTER, public.register),
+            Route(f"{REGISTER}/{{product_id}}", public.product),
+            Route(f"{REGISTER}/{{product_id}}/certificate", public.certificate),
+            Route(f"{REGISTER}/{{product_id}}/report", public.report),
+            Route(DESK, desk.products),
+            Route(f"{DESK}/{{product_id}}", desk.product),
+            Route(f"{DESK}/{{product_id}}/suspend", desk.suspend, methods=["POST"]),
+            Route(f"{DESK}/{{product_id}}/reinstate", desk.reinstate, methods=["POST"]),
+        ],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Public:
+    platform: Platform
+
+    async def catalogue(self, request: Request) -> Response:
+        visitor = await self.platform.sessions.visitor(request)
+        catalogue = await self.platform.products.catalogue()
+        return page("standards/catalogue.html", visitor=visitor, current=CATALOGUE, catalogue=catalogue)
+
+    async def register(self, request: Request) -> Response:
+        visitor = await self.platform.sessions.visitor(request)
+        return page(
+            "standards/register.html",
+            visitor=visitor,
+            current=REGISTER,
+            products=await self.platform.products.register(),
+            base=REGISTER,
+            heading="Register of products",
+            lede=_PUBLIC_LEDE,
+        )
+
+    async def product(self, request: Request) -> Response:
+        visitor = await self.platform.sessions.visitor(request)
+        shown = await self.platform.products.product(request.path_params["product_id"])
+        return page("standards/product.html", visitor=visitor, current=REGISTER, page=shown)
+
+    async def certificate(self, request: Request) -> Response:
+        product_id = request.path_params["product_id"]
+        content = await self.platform.products.certificate(product_id)
+        headers = {
+            "Content-Disposition": 'attachment; filename="certificate.jws"',
+            "Cache-Control": "no-store",
+        }
+        return Response(content, media_type="application/jose", headers=headers)
+
+    async def report(self, request: Request) -> Response:
+        content = await self.platform.products.report(request.path_params["product_id"])
+        return Response(content, media_type="text/html; charset=utf-8", headers={"Cache-Control": "no-store"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    platform: Platform
+
+    async def products(self, request: Request) -> Response:
+        visitor = await require(self.platform, request, "administrator")
+        return page(
+            "standards/register.html",
+            visitor=visitor,
+            current=DESK,
+            products=await self.platform.products.register(),
+            base=DESK,
+            heading="Products",
+            lede=_DESK_LEDE,
+        )
+
+    async def product(self, request: Request) -> Response:
+        visitor = await require(self.platform, request, "administrator")
+        shown = await self.platform.products.product(request.path_params["product_id"])
+        return _desk_page(visitor, shown, Form(), done=request.query_params.get("done", ""))
+
+    async def suspend(self, request: Request) -> Response:
+        products = self.platform.products
+        return await self._decide(
+            request, products.suspend, missing="Enter why you are suspending it", done="suspended"
+        )
+
+    async def reinstate(self, request: Request) -> Response:
+        products = self.platform.products
+        return await self._decide(
+            request, products.reinstate, missing="Enter what was put right", done="reinstated"
+        )
+
+    async def _decide(
+        self, request: Request, verb: Callable[..., Awaitable[None]], *, missing: str, done: str
+    ) -> Response:
+        visitor = await require(self.platform, request, "administrator")
+        fields = await posted(self.platform, request)
+        product_id = request.path_params["product_id"]
+        form = long_text(fields, "reason", limit=REASON_LIMIT, required=missing)
+        if form.errors:
+            return _desk_page(visitor, await self.platform.products.product(product_id), form, status=400)
+        await verb(visitor, product_id, reason=form.value("reason"))
+        return see_other(f"{DESK}/{product_id}?done={done}")
+
+
+def _desk_page(
+    visitor: Visitor, shown: ProductPage, form: Form, *, done: str = "", status: int = 200
+) -> Response:
+    return page(
+        "admin/product.html",
+        visitor=visitor,
+        current=DESK,
+        status=status,
+        page=shown,
+        form=form,
+        done=done,
+        reason_limit=REASON_LIMIT,
+    )

@@ -1,0 +1,18 @@
+"""All pages as routes."""
+
+from __future__ import annotations
+
+from starlette.routing import Route
+
+from carespine.web.pages import front, patient, practice, products
+from carespine.web.pages.ports import Platform
+
+
+def page_routes(platform: Platform) -> list[Route]:
+    """Every page; `platform` answers for the data (see `ports.py`)."""
+    return [
+        *front.routes(platform),
+        *practice.routes(platform),
+        *patient.routes(platform),
+        *products.routes(platform),
+    ]

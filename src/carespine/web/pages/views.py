@@ -1,0 +1,314 @@
+"""What the pages are given to show: small frozen values, made by the sources, never by a template."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Literal
+
+from carespine.devices.models import SummaryView
+from carespine.security.actor import Actor
+
+VisitorKind = Literal["patient", "practitioner", "administrator"]
+ReviewState = Literal["waiting", "reviewed"]
+Tone = Literal["good", "watch", "bad", "neutral", "info"]
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who is signed in. `csrf_token` belongs into every form; `patient_id` is set for a patient only.
+
+    `landing` is the page that the visitor starts from; `actor` is what the scoped door knows them by.
+    """
+
+    kind: VisitorKind
+    name: str
+    role: str
+    organisation: str
+    csrf_token: str
+    landing: str
+    actor: Actor | None = None
+    patient_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DemoSignIn:
+    """A demonstration account that the landing page may print."""
+
+    user_name: str
+    password: str
+    who: str
+    sees: str
+
+
+@dataclass(frozen=True, slots=True)
+class PatientBanner:
+    """The identity strip at the head of a patient's pages. `nhs_number` has ten digits, unspaced."""
+
+    patient_id: str
+    name: str
+    nhs_number: str
+    birth_date: date | None
+    age: int | None
+    gender: str
+    practice: str
+
+
+@dataclass(frozen=True, slots=True)
+class InboxRow:
+    """One summary in the practice's inbox. `urgent` is the sentence that makes it come first, or None."""
+
+    patient_id: str
+    name: str
+    nhs_number: str
+    age: int | None
+    headline: str
+    received_at: datetime
+    state: ReviewState
+    urgent: str | None = None
+    reviewed_by: str | None = None
+    reviewed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """One page of the inbox. The counts are over all of it; `in_progress` imports have no summary yet."""
+
+    practice: str
+    state: ReviewState
+    rows: tuple[InboxRow, ...]
+    waiting: int
+    reviewed: int
+    in_progress: int = 0
+    page: int = 1
+    pages: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """That a person looked at a summary, when, and what they noted."""
+
+    by: str
+    role: str
+    at: datetime
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryPage:
+    """The one summary of a patient. `summary` is None before a first import has finished."""
+
+    patient: PatientBanner
+    summary: SummaryView | None
+    state: ReviewState = "waiting"
+    review: Review | None = None
+    in_progress: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One reading behind a number. `set_aside` is why it did not count, or None when it did."""
+
+    observation_id: str
+    at: datetime
+    local_time: str
+    value: str
+    unit: str
+    source: str
+    set_aside: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricLink:
+    """A result whose readings can be listed, and how many there are (None: not counted)."""
+
+    key: str
+    title: str
+    readings: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """One page of the readings behind one result, newest first."""
+
+    patient: PatientBanner
+    metric: MetricLink
+    metrics: tuple[MetricLink, ...]
+    rows: tuple[Reading, ...]
+    total: int
+    page: int = 1
+    pages: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One look at, or change to, a patient's record, as the audit trail has it."""
+
+    at: datetime
+    who: str
+    role: str
+    organisation: str
+    what: str
+    why: str
+    refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AccessPage:
+    rows: tuple[Access, ...]
+    total: int
+    page: int = 1
+    pages: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One thing that can be ticked: a code, and the words a person reads."""
+
+    value: str
+    text: str
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """One consent: what is shared with which app, since when; `ended_at` when it has been withdrawn."""
+
+    consent_id: str
+    app: str
+    supplier: str
+    shared: tuple[str, ...]
+    since: datetime | None
+    ended_at: datetime | None = None
+    app_state: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SharingPage:
+    """What a patient shares, what they stopped sharing, and which certified apps they could share with."""
+
+    active: tuple[Sharing, ...]
+    ended: tuple[Sharing, ...]
+    apps: tuple[Choice, ...]
+    data_classes: tuple[Choice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProductState:
+    """Where a product stands. `plain` says in a sentence what that means for someone who uses it."""
+
+    code: str
+    label: str
+    tone: Tone
+    plain: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One step in a product's history: state, when, who decided, and why."""
+
+    state: ProductState
+    at: datetime
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What one check found: what was expected and what came."""
+
+    requirement_id: str
+    title: str
+    outcome: str
+    tone: Tone
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProductRow:
+    product_id: str
+    name: str
+    supplier: str
+    version: str
+    state: ProductState
+    since: datetime
+    certificate_until: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProductPage:
+    """A product as the register shows it.
+
+    `refused` says in words why it is refused, or is None. The urls are None where there is no such document.
+    """
+
+    product: ProductRow
+    description: str
+    capabilities: tuple[str, ...]
+    history: tuple[Transition, ...]
+    refused: str | None
+    checks: tuple[CheckResult, ...] = ()
+    certificate_id: str | None = None
+    certificate_url: str | None = None
+    report_url: str | None = None
+    evidence_url: str | None = None
+    can_suspend: bool = False
+    can_reinstate: bool = False
+    contact: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One minimum standard: `checked` says how it is checked, or why it is not yet."""
+
+    requirement_id: str
+    wording: str
+    level: Literal["must", "should"]
+    threshold: str
+    source: str
+    checked: str
+    automatic: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RequirementArea:
+    name: str
+    requirements: tuple[Requirement, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The published requirements. `version` names the edition."""
+
+    version: str
+    areas: tuple[RequirementArea, ...] = ()
+
+    @property
+    def total(self) -> int:
+        return sum(len(area.requirements) for area in self.areas)
+
+    @property
+    def automatic(self) -> int:
+        return sum(item.automatic for area in self.areas for item in area.requirements)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """A message beside one field of a form; `field` is the field's name and its id in the page."""
+
+    field: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What was typed, and what is wrong with it."""
+
+    values: dict[str, str] = field(default_factory=dict)
+    errors: tuple[FieldError, ...] = ()
+
+    def error(self, name: str) -> str | None:
+        return next((error.text for error in self.errors if error.field == name), None)
+
+    def value(self, name: str) -> str:
+        return self.values.get(name, "")

@@ -1,0 +1,73 @@
+"""The parts of a running server, put together once per process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from carespine.kernel import clock as kernel_clock
+from carespine.kernel.events import Announcer
+from carespine.security.audit_log import AuditLog
+from carespine.security.door import Door
+from carespine.security.keys import load_or_create
+from carespine.security.tokens import TokenService
+from carespine.spine.fhir_api.api import FhirApi
+from carespine.storage.database import Database
+from carespine.web import wiring
+
+if TYPE_CHECKING:
+    from joserfc.jwk import ECKey
+
+    from carespine.kernel.clock import Clock
+    from carespine.web.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The server's own signing keys, one for each use."""
+
+    tokens: ECKey
+    audit: ECKey
+    certificates: ECKey
+
+    @classmethod
+    def load(cls, settings: Settings) -> Keys:
+        folder = settings.data.absolute() / "keys"
+        names = ("tokens", "audit", "certificates")
+        return cls(*(load_or_create(folder / f"{name}.jwk") for name in names))
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """What request handlers need. `open()` before the first request, `close()` after the last."""
+
+    settings: Settings
+    clock: Clock
+    keys: Keys
+    database: Database
+    audit: AuditLog
+    door: Door
+    tokens: TokenService
+    fhir: FhirApi
+    announcer: Announcer
+
+    @classmethod
+    def build(cls, settings: Settings, database_url: str, *, clock: Clock = kernel_clock.now) -> Platform:
+        """Put the parts together; nothing is connected yet."""
+        keys = Keys.load(settings)
+        database = Database(database_url, max_size=settings.database_connections)
+        audit = AuditLog(database, clock)
+        door = Door(database, audit, clock)
+        tokens = TokenService(
+            database, keys.tokens, clock, wiring.Certificates(clock), base_url=settings.address
+        )
+        fhir = FhirApi(door, token_url=None if settings.open else tokens.token_url)
+        announcer = Announcer()
+        wiring.subscribe(announcer)
+        return cls(settings, clock, keys, database, audit, door, tokens, fhir, announcer)
+
+    async def open(self) -> None:
+        await self.database.open()
+
+    async def close(self) -> None:
+        await self.database.close()

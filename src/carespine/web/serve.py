@@ -1,0 +1,97 @@
+"""Starting the server: the database, the schema, the keys, the worker processes, in this order."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import httpx
+from granian.constants import Interfaces, Loops
+from granian.log import LogLevels
+from granian.server import Server
+
+from carespine.kernel.errors import Misconfigured
+from carespine.storage.embedded import EmbeddedPostgres
+from carespine.storage.migrate import migrate
+from carespine.web.app import RUN_VARIABLE
+from carespine.web.platform import Keys
+from carespine.web.settings import Settings
+
+_READY_WITHIN_S = 30.0
+_PORT_WITHIN_S = 5.0
+
+
+@contextmanager
+def database(settings: Settings) -> Iterator[str]:
+    """The URL of a migrated database: the one that is set, or the embedded one for as long as this lasts."""
+    if settings.database:
+        migrate(settings.database)
+        yield settings.database
+        return
+    server = EmbeddedPostgres(settings.data)
+    try:
+        url = server.start()
+        migrate(url)
+        yield url
+    finally:
+        server.stop()
+
+
+def serve(settings: Settings, *, on_ready: Callable[[str], None]) -> None:
+    """Serve until a signal ends it; `on_ready(address)` is called once requests are answered."""
+    settings = _with_port(settings)
+    with database(settings) as url:
+        Keys.load(settings)
+        os.environ[RUN_VARIABLE] = json.dumps(
+            {"settings": settings.model_dump(mode="json"), "database_url": url}
+        )
+        threading.Thread(target=_announce, args=(settings, on_ready), daemon=True).start()
+        Server(
+            "carespine.web.app:create",
+            factory=True,
+            address=settings.host,
+            port=settings.port,
+            interface=Interfaces.ASGI,
+            loop=Loops.uvloop,
+            workers=settings.workers,
+            backpressure=settings.max_in_flight * 2,
+            respawn_failed_workers=True,
+            workers_kill_timeout=10,
+            log_level=LogLevels.error,
+        ).serve()
+
+
+def _with_port(settings: Settings) -> Settings:
+    """The settings with a port that is free now; raises Misconfigured where it stays taken."""
+    deadline = time.monotonic() + _PORT_WITHIN_S
+    while True:  # a server that was just killed may need a moment to let go of its port
+        with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((settings.host, settings.port))
+                return settings.model_copy(update={"port": probe.getsockname()[1]})
+            except OSError as error:
+                if time.monotonic() > deadline:
+                    raise Misconfigured(
+                        f"Port {settings.port} on {settings.host} is taken ({error.strerror}); "
+                        "choose another with --port."
+                    ) from error
+        time.sleep(0.1)
+
+
+def _announce(settings: Settings, on_ready: Callable[[str], None]) -> None:
+    address = f"http://{settings.host}:{settings.port}"
+    deadline = time.monotonic() + _READY_WITHIN_S
+    while time.monotonic() < deadline:
+        try:
+            if httpx.get(f"{address}/ready", timeout=2, trust_env=False).status_code == 200:
+                on_ready(settings.address)
+                return
+        except httpx.HTTPError:
+            pass
+        time.sleep(0.03)

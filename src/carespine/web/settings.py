@@ -1,0 +1,138 @@
+"""Every setting, from the environment (CARESPINE_...), a file or the command line; checked before the start.
+
+docs/configuration.md is generated from this module (tools/document_settings.py).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from carespine.kernel.errors import Misconfigured
+
+CONFIG_FILE = Path("carespine.toml")
+
+
+class Settings(BaseSettings):
+    """What a deployment decides. Precedence: command line, environment, carespine.toml, default."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CARESPINE_", toml_file=CONFIG_FILE, extra="forbid", frozen=True, validate_default=True
+    )
+
+    data: Path = Field(
+        Path(".carespine"), description="Folder for the embedded database, the keys and the evidence."
+    )
+    database: str | None = Field(
+        None, description="URL of a PostgreSQL 15 or later (postgresql://...); without it the embedded one runs."
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8600, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    workers: int = Field(1, ge=1, le=64, description="Number of server processes.")
+    base_url: str = Field(
+        "", description="Public address of the server, without a final slash; http://HOST:PORT when empty."
+    )
+    open: bool = Field(
+        False, description="FHIR without sign-in, for trying tools; refused on anything but a loopback address."
+    )
+    demo: bool = Field(False, description="Show the demonstration's sign-ins on the first page.")
+    max_body_mb: int = Field(32, ge=1, le=1024, description="Largest body of a FHIR request, in MiB.")
+    max_upload_mb: int = Field(
+        4096, ge=1, le=65536, description="Largest upload of a wearable's export, in MiB."
+    )
+    max_in_flight: int = Field(
+        256, ge=1, le=10_000, description="Requests at work at once in one process; more are answered 429."
+    )
+    database_connections: int = Field(
+        16, ge=2, le=200, description="Largest number of database connections of one process."
+    )
+    security_contact: str = Field(
+        "mailto:security@carespine.example",
+        description="Where to report vulnerabilities (security.txt, RFC 9116).",
+    )
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level that is logged.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 -- the library's signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @field_validator("database")
+    @classmethod
+    def _is_postgres(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("postgresql://", "postgres://")):
+            raise ValueError("must begin with postgresql://")
+        return value.replace("postgres://", "postgresql://", 1) if value else None
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        if value and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname):
+            raise ValueError("must be an address such as https://care.example.nhs.uk")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _is_safe(self) -> Self:
+        if self.open and not is_loopback(self.host):
+            raise ValueError(
+                f"open access is refused on {self.host}: anyone on the network could read every record. "
+                "Listen on 127.0.0.1, or start without --open"
+            )
+        if self.demo and not is_loopback(self.host):
+            raise ValueError(
+                f"the demonstration is refused on {self.host}: its sign-ins are shown on the first page. "
+                "Listen on 127.0.0.1"
+            )
+        if not is_loopback(self.host) and not self.base_url.startswith("https://"):
+            raise ValueError(
+                f"listening on {self.host} needs a base_url that begins with https:// (TLS ends at a proxy): "
+                "tokens and records must not travel in the clear"
+            )
+        return self
+
+    @property
+    def address(self) -> str:
+        """The public address."""
+        return self.base_url or f"http://{self.host}:{self.port}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach the address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def load(**given: object) -> Settings:
+    """The settings, with what the command line gave (None: not given) above all; raises Misconfigured."""
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise Misconfigured(" ".join(_sentence(dict(problem)) for problem in error.errors())) from error
+
+
+def _sentence(problem: dict[str, object]) -> str:
+    place = ".".join(str(part) for part in problem["loc"])  # type: ignore[attr-defined]
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    if not place:
+        return f"The settings are not usable: {message}."
+    return f"The setting {place} (CARESPINE_{place.upper()}) is not usable: {message}."

@@ -1,0 +1,68 @@
+"""What all tests share: one embedded PostgreSQL for the run, and a fresh database for each test that asks."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from carespine.storage.database import Database
+from carespine.storage.embedded import EmbeddedPostgres
+from carespine.storage.migrate import migrate
+
+_numbers = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every async test runs on asyncio."""
+    for item in items:
+        if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
+            item.add_marker(pytest.mark.anyio)
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def shared_material() -> Path:
+    """The folder ../shared with official suites and corpora; tests that need it skip where it is absent."""
+    folder = Path(__file__).parents[2] / "shared"
+    if not folder.is_dir():
+        pytest.skip("the folder ../shared is absent: official suites and corpora are not part of the project")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """The real server, without its safety against loss of power."""
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), durable=False)
+    migrate(server.start())
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """The URL of a migrated, empty database that only this test uses."""
+    name = f"test_{next(_numbers)}"
+    maintenance = postgres.url.replace("/carespine?", "/postgres?")
+    with psycopg.connect(maintenance, autocommit=True) as connection:
+        connection.execute(f"create database {name} template carespine".encode())
+    yield postgres.url.replace("/carespine?", f"/{name}?")
+    with psycopg.connect(maintenance, autocommit=True) as connection:
+        connection.execute(f"drop database {name} with (force)".encode())
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """An open pool to a database of this test's own."""
+    pool = Database(database_url)
+    await pool.open()
+    yield pool
+    await pool.close()

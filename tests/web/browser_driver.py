@@ -1,0 +1,116 @@
+"""Drives Debian's Chromium: start it, judge a page with axe, and the steps that a person takes on our pages."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from granian.constants import Interfaces
+from granian.server.embed import Server
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+WCAG_22_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 320, "height": 700}
+START_LIMIT_SECONDS = 20
+
+
+def chromium_path() -> str | None:
+    """Where Chromium is, or None."""
+    return shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A running browser. It may reach this machine only: every other host is a dead end."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium_path(),
+            args=["--no-sandbox", "--disable-dev-shm-usage", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"],
+        )
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
+def served(app: Any) -> Iterator[str]:
+    """`app` on a free port of this machine; its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    loop = asyncio.new_event_loop()
+    server = Server(app, address="127.0.0.1", port=port, interface=Interfaces.ASGINL, log_enabled=False)
+    thread = threading.Thread(target=lambda: loop.run_until_complete(server.serve()), daemon=True)
+    thread.start()
+    address = f"http://127.0.0.1:{port}"
+    _wait_until_it_answers(address)
+    try:
+        yield address
+    finally:
+        loop.call_soon_threadsafe(server.stop)
+        thread.join(START_LIMIT_SECONDS)
+        loop.close()
+
+
+def _wait_until_it_answers(address: str) -> None:
+    deadline = time.monotonic() + START_LIMIT_SECONDS
+    while True:
+        try:
+            httpx.get(address)
+        except httpx.TransportError:
+            if time.monotonic() > deadline:
+                raise
+        else:
+            return
+
+
+@dataclass
+class Watched:
+    """A page of the browser, and everything that went wrong in it."""
+
+    page: Page
+    troubles: list[str]
+
+
+def watched_page(browser: Browser, address: str, *, size: dict[str, int] | None = None, **options: Any) -> Watched:
+    """A fresh, signed-out page that notes script errors, refused loads and requests to other hosts."""
+    # axe is put into the page from outside, which the page's own policy rightly forbids.
+    context = browser.new_context(base_url=address, viewport=size or DESKTOP, bypass_csp=True, **options)
+    page = context.new_page()
+    troubles: list[str] = []
+    page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("requestfailed", lambda request: troubles.append(f"failed: {request.url}"))
+    page.on("request", lambda request: None if request.url.startswith(address) else troubles.append(request.url))
+    return Watched(page, troubles)
+
+
+def accessibility_faults(page: Page) -> list[str]:
+    """What axe finds that is serious or critical, one line each."""
+    page.evaluate(AXE.read_text("utf-8"))
+    found = page.evaluate(
+        "tags => axe.run(document, {runOnly: {type: 'tag', values: tags}, resultTypes: ['violations']})", WCAG_22_AA
+    )
+    return [
+        f"{fault['impact']}: {fault['id']} ({fault['help']}) at {node['target']}"
+        for fault in found["violations"]
+        if fault["impact"] in {"serious", "critical"}
+        for node in fault["nodes"]
+    ]
+
+
+def overflow(page: Page) -> int:
+    """By how many pixels the page is wider than the window (WCAG 2.2, 1.4.10 Reflow: 0 at 320 pixels)."""
+    return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))

@@ -3,9 +3,9 @@
     npm pack hl7.fhir.r4.examples@4.0.1          # CC0; examples and definitions of R4 in one package
     python tools/compile_r4.py hl7.fhir.r4.examples-4.0.1.tgz
 
-The argument is the package as a .tgz or as an unpacked folder. Only facts of structure are kept: types, elements,
-cardinalities, reference targets, bindings, flags, search parameters, the members of value sets that are required, and
-compartments. No prose. The same input gives the same bytes.
+The argument is the package as a .tgz or as an unpacked folder. Only facts of structure are kept: types,
+elements, cardinalities, reference targets, bindings, flags, search parameters, the members of value sets that
+are required, and compartments. No prose. The same input gives the same bytes.
 """
 
 from __future__ import annotations
@@ -22,12 +22,17 @@ import zstandard
 
 OUTPUT = Path(__file__).resolve().parent.parent / "src/carespine/fhir/data/r4.msgpack.zst"
 RELEASE = "4.0.1"
-WANTED = re.compile(r"(StructureDefinition|SearchParameter|ValueSet|CodeSystem|CompartmentDefinition)-.*\.json$")
+WANTED = re.compile(
+    r"(StructureDefinition|SearchParameter|ValueSet|CodeSystem|CompartmentDefinition)-.*\.json$"
+)
 STRUCTURE_URL = "http://hl7.org/fhir/StructureDefinition/"
 SYSTEM_TYPE = "http://hl7.org/fhirpath/System."
 SUMMARY, MODIFIER, CHOICE = 1, 2, 4
 # Examples of the SearchParameter page of the specification: they shadow or misuse real ones.
 EXAMPLE_PARAMETERS = {"example", "example-reference", "example-extension"}
+# R4 gives the two components of this parameter each other's expression (a reference the code, a token the
+# target).
+SWAPPED_COMPONENTS = {"DocumentReference-relationship"}
 Resource = dict[str, Any]
 
 
@@ -122,6 +127,8 @@ def compile_parameters(parameters: list[Resource]) -> list[list[Any]]:
         if undefined and parameter["code"] not in {"_text", "_content"}:
             continue
         components = [[part["definition"], part["expression"]] for part in parameter.get("component", ())]
+        if parameter["id"] in SWAPPED_COMPONENTS:
+            components[0][1], components[1][1] = components[1][1], components[0][1]
         rows.append(
             [
                 parameter["code"],
@@ -144,7 +151,7 @@ class Expansion:
         self.code_systems = {system["url"]: system for system in code_systems}
 
     def expand(self, url: str) -> dict[str, list[str]] | None:
-        """System -> sorted codes; None where the package does not list them (MIME types, a LOINC answer list)."""
+        """System -> sorted codes; None where the package does not list them (MIME types, for one)."""
         members: dict[str, set[str]] = {}
         if url not in self.value_sets:
             return None

@@ -24,22 +24,34 @@ POSSIBLE = {
 # No consumer device recorded before this; a clock that was reset shows 1970 or 2000.
 _EARLIEST = datetime.fromisoformat("2007-01-01T00:00:00+00:00")
 _AHEAD = timedelta(hours=1)
-_STATUSES = {"registered", "preliminary", "final", "amended", "corrected", "cancelled", "entered-in-error", "unknown"}
+_STATUSES = {
+    "registered",
+    "preliminary",
+    "final",
+    "amended",
+    "corrected",
+    "cancelled",
+    "entered-in-error",
+    "unknown",
+}
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2})")
-_SHAPES: dict[str, dict[str, type]] = {
+_SHAPES: dict[str, dict[type, str]] = {
     "Observation": {
-        "id": str, "meta": dict, "implicitRules": str, "language": str, "text": dict, "extension": list,
-        "identifier": list, "basedOn": list, "partOf": list, "status": str, "category": list, "code": dict,
-        "subject": dict, "effectiveDateTime": str, "issued": str, "performer": list, "valueQuantity": dict,
-        "valueString": str, "interpretation": list, "note": list, "bodySite": dict, "method": dict, "device": dict,
-        "derivedFrom": list, "component": list,
+        str: "id implicitRules language status effectiveDateTime issued valueString",
+        dict: "meta text code subject valueQuantity bodySite method device",
+        list: "extension identifier basedOn partOf category performer interpretation note derivedFrom component",
     },
     "Patient": {
-        "id": str, "meta": dict, "text": dict, "extension": list, "identifier": list, "active": bool, "name": list,
-        "telecom": list, "gender": str, "birthDate": str, "address": list, "contact": list,
-        "generalPractitioner": list,
+        str: "id gender birthDate",
+        bool: "active",
+        dict: "meta text",
+        list: "extension identifier name telecom address contact generalPractitioner",
     },
-}  # fmt: skip
+}
+_ELEMENTS = {
+    kind: {name: shape for shape, names in shapes.items() for name in names.split()}
+    for kind, shapes in _SHAPES.items()
+}
 
 
 def resource(raw: bytes, kind: str) -> dict[str, Any]:
@@ -51,7 +63,7 @@ def resource(raw: bytes, kind: str) -> dict[str, Any]:
     if not isinstance(tree, dict) or tree.get("resourceType") != kind:
         raise Refusal(400, "structure", f"the body is not a resource of the type {kind}")
     for name, value in tree.items():
-        shape = str if name == "resourceType" else _SHAPES[kind].get(name)
+        shape = str if name == "resourceType" else _ELEMENTS[kind].get(name)
         if shape is None or not isinstance(value, shape) or value in ({}, [], ""):
             raise Refusal(422, "structure", f"{kind} has no element of that name and shape")
     return tree
@@ -80,7 +92,9 @@ def effective(reading: dict[str, Any]) -> datetime:
 
 
 def check_reading(reading: dict[str, Any], *, now: datetime, possible: bool = True) -> None:
-    """Refuse an Observation that breaks FHIR's rules, or (where `possible`) that no body or clock can have given."""
+    """Refuse an Observation that breaks FHIR's rules, or (where `possible`) that no body or clock can have
+    given.
+    """
     if reading.get("status") not in _STATUSES:
         raise Refusal(422, "code-invalid", "status is missing or not one of FHIR's")
     if not isinstance((reading.get("code") or {}).get("coding"), list) or not codes(reading):
@@ -91,7 +105,9 @@ def check_reading(reading: dict[str, Any], *, now: datetime, possible: bool = Tr
     for part in (reading, *reading.get("component", [])):
         _check_quantity(part, possible=possible)
     if possible and not _EARLIEST <= at <= now + _AHEAD:
-        raise Refusal(422, "business-rule", "the time lies in the far past or in the future: look at the device's clock")
+        raise Refusal(
+            422, "business-rule", "the time lies in the far past or in the future: look at the device's clock"
+        )
 
 
 def _check_quantity(part: dict[str, Any], *, possible: bool) -> None:
@@ -120,7 +136,9 @@ def twin_of(reading: dict[str, Any]) -> str:
 
 
 def check_patient(patient: dict[str, Any], *, number_too: bool = True) -> str:
-    """The NHS number of a new Patient. Raises Refusal where there is not one valid number (if `number_too`)."""
+    """The NHS number of a new Patient. Raises Refusal where there is not one valid number (if
+    `number_too`).
+    """
     identifiers = [each for each in patient.get("identifier", []) if isinstance(each, dict)]
     found = [each.get("value") for each in identifiers if each.get("system") == NHS_NUMBER]
     if len(found) != 1 or (number_too and not numbers.is_valid(found[0])):

@@ -54,11 +54,18 @@ def fill(store: Store, data: Path) -> None:
 
 
 def config(store: Store, data: Path) -> dict[str, Any]:
-    """What `carespine standards check --config` needs: test identities with their private keys, and where they stand."""
+    """What `carespine standards check --config` needs: test identities with their private keys, and where
+    they stand.
+    """
     jwks = _jwks(data)
     numbers_of = [numbers.synthetic(index) for index, *_ in _PEOPLE]
     patients = {number: store.patient_id(number) for number in numbers_of}
-    own = {"first": numbers_of[0], "second": numbers_of[1], "throttled": numbers_of[5], "revoked": numbers_of[0]}
+    own = {
+        "first": numbers_of[0],
+        "second": numbers_of[1],
+        "throttled": numbers_of[5],
+        "revoked": numbers_of[0],
+    }
     twin = _PEOPLE[2]
     return {
         "identities": [

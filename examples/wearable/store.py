@@ -19,7 +19,8 @@ CREATE INDEX IF NOT EXISTS readings_by_twin ON readings (twin);
 CREATE TABLE IF NOT EXISTS clients (client_id TEXT PRIMARY KEY, body TEXT);
 CREATE TABLE IF NOT EXISTS refusals_of_consent (patient TEXT, code TEXT, PRIMARY KEY (patient, code));
 CREATE TABLE IF NOT EXISTS assertions (client_id TEXT, jti TEXT, until REAL, PRIMARY KEY (client_id, jti));
-CREATE TABLE IF NOT EXISTS retries (client_id TEXT, request_id TEXT, reading TEXT, PRIMARY KEY (client_id, request_id));
+CREATE TABLE IF NOT EXISTS retries (client_id TEXT, request_id TEXT, reading TEXT,
+    PRIMARY KEY (client_id, request_id));
 CREATE TABLE IF NOT EXISTS audit (n INTEGER PRIMARY KEY, at TEXT, body TEXT);
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT);
 """
@@ -27,7 +28,9 @@ CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT);
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Somebody who may ask for tokens: their public key, their patients, and how many requests in how many seconds."""
+    """Somebody who may ask for tokens: their public key, their patients, and how many requests in how many
+    seconds.
+    """
 
     client_id: str
     key: dict[str, Any]
@@ -55,7 +58,9 @@ class Store:
 
     # People
 
-    def add_patient(self, number: str, family: str, given: str, birth_date: str, body: dict[str, Any]) -> str | None:
+    def add_patient(
+        self, number: str, family: str, given: str, birth_date: str, body: dict[str, Any]
+    ) -> str | None:
         """Keep a new Patient and answer its id, or None where the NHS number is taken."""
         name = str(uuid.uuid4())
         done = self.db.execute(
@@ -94,7 +99,9 @@ class Store:
 
     def refuse_consent(self, patient: str, code: str) -> None:
         """Note that the patient does not consent to this kind of data (`*`: to any)."""
-        self.db.execute("INSERT INTO refusals_of_consent VALUES (?, ?) ON CONFLICT DO NOTHING", (patient, code))
+        self.db.execute(
+            "INSERT INTO refusals_of_consent VALUES (?, ?) ON CONFLICT DO NOTHING", (patient, code)
+        )
 
     def consents(self, patient: str, codes: set[str]) -> bool:
         """Whether the patient has refused none of these kinds of data."""
@@ -108,7 +115,9 @@ class Store:
         row = self._one("SELECT body FROM readings WHERE twin = ?", twin)
         return json.loads(row[0]) if row else None
 
-    def add_reading(self, patient: str, code: str, at: float, twin: str, body: dict[str, Any]) -> dict[str, Any]:
+    def add_reading(
+        self, patient: str, code: str, at: float, twin: str, body: dict[str, Any]
+    ) -> dict[str, Any]:
         """Keep a new reading and answer it with its id and version."""
         name = str(uuid.uuid4())
         kept = {**body, "id": name, "meta": {**body.get("meta", {}), "versionId": "1"}}
@@ -127,11 +136,17 @@ class Store:
         if row is None or (version is not None and row[0] != version):
             return None
         kept = {**body, "id": name, "meta": {**body.get("meta", {}), "versionId": str(row[0] + 1)}}
-        self.db.execute("UPDATE readings SET version = ?, body = ? WHERE id = ?", (row[0] + 1, json.dumps(kept), name))
+        self.db.execute(
+            "UPDATE readings SET version = ?, body = ? WHERE id = ?", (row[0] + 1, json.dumps(kept), name)
+        )
         return kept
 
-    def readings(self, patients: list[str], where: list[tuple[str, Any]], *, limit: int) -> tuple[list[dict[str, Any]], int]:
-        """Readings of these patients, newest first, under conditions such as ("at >= ?", 0), and how many there are."""
+    def readings(
+        self, patients: list[str], where: list[tuple[str, Any]], *, limit: int
+    ) -> tuple[list[dict[str, Any]], int]:
+        """Readings of these patients, newest first, under conditions such as ("at >= ?", 0), and how many
+        there are.
+        """
         marks = ", ".join("?" * len(patients))
         sql = " AND ".join([f"patient IN ({marks})", *(each for each, _ in where)])
         values = [*patients, *(value for _, value in where)]
@@ -153,7 +168,9 @@ class Store:
             "revoked": client.revoked,
             "rate": client.rate,
         }
-        self.db.execute("INSERT INTO clients VALUES (?, ?) ON CONFLICT DO NOTHING", (client.client_id, json.dumps(tree)))
+        self.db.execute(
+            "INSERT INTO clients VALUES (?, ?) ON CONFLICT DO NOTHING", (client.client_id, json.dumps(tree))
+        )
 
     def client(self, client_id: str) -> Client | None:
         """One client, or None."""
@@ -162,28 +179,38 @@ class Store:
             return None
         tree = json.loads(row[0])
         rate = tuple(tree["rate"]) if tree["rate"] else None
-        return Client(client_id, tree["key"], frozenset(tree["patients"]), tree["role"], tree["revoked"], rate)
+        return Client(
+            client_id, tree["key"], frozenset(tree["patients"]), tree["role"], tree["revoked"], rate
+        )
 
     def add_to_client(self, client: Client, patient: str) -> None:
         """Let the client reach the patient whom it registered."""
         self.db.execute("DELETE FROM clients WHERE client_id = ?", (client.client_id,))
         added = client.patients | {patient}
-        self.add_client_once(Client(client.client_id, client.key, added, client.role, client.revoked, client.rate))
+        self.add_client_once(
+            Client(client.client_id, client.key, added, client.role, client.revoked, client.rate)
+        )
 
     def first_use(self, client_id: str, jti: str, *, until: float, now: float) -> bool:
         """Whether this assertion is seen for the first time; it is remembered until it has expired."""
         self.db.execute("DELETE FROM assertions WHERE until < ?", (now,))
-        done = self.db.execute("INSERT INTO assertions VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (client_id, jti, until))
+        done = self.db.execute(
+            "INSERT INTO assertions VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (client_id, jti, until)
+        )
         return bool(done.rowcount)
 
     def retried(self, client_id: str, request_id: str) -> str | None:
         """The id of the reading that this request made before, or None."""
-        row = self._one("SELECT reading FROM retries WHERE client_id = ? AND request_id = ?", client_id, request_id)
+        row = self._one(
+            "SELECT reading FROM retries WHERE client_id = ? AND request_id = ?", client_id, request_id
+        )
         return str(row[0]) if row else None
 
     def remember_request(self, client_id: str, request_id: str, reading: str) -> None:
         """Note which reading this request made."""
-        self.db.execute("INSERT INTO retries VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (client_id, request_id, reading))
+        self.db.execute(
+            "INSERT INTO retries VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (client_id, request_id, reading)
+        )
 
     def add_audit(self, at: str, body: dict[str, Any]) -> None:
         """Keep an audit event."""

@@ -22,7 +22,7 @@ TOKEN_SECONDS, LONG_TOKEN_SECONDS = 300, 3600
 _ASSERTION_SECONDS, _SKEW_SECONDS = 300, 30
 
 
-class BadClient(Exception):  # noqa: N818 - told to the client as invalid_client
+class BadClient(Exception):
     """The client did not prove who it is."""
 
 

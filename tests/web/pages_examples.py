@@ -23,7 +23,7 @@ from carespine.devices.models import (
 )
 from carespine.kernel import nhs_number
 from carespine.kernel.errors import Conflict, Forbidden, NotFound, Unauthenticated
-from carespine.security.accounts import REFUSED
+from carespine.security.accounts import REFUSED as REFUSED_WORDS
 from carespine.web.pages import views
 
 NOW = datetime(2026, 11, 20, 14, 30, tzinfo=UTC)
@@ -38,14 +38,33 @@ ADMIN = views.Visitor(
 BANNER = views.PatientBanner(
     "p1", "Margaret Hughes", nhs_number.synthetic(1), date(1958, 3, 14), 68, "female", "Riverside Surgery"
 )
-CUFF = SourceShare("s1", "Omron M7 cuff", 26, 6, 13, ("4 readings of the first day are left out, as NICE NG136 says", "2 readings repeat one sent by the phone"))
+CUFF = SourceShare(
+    "s1",
+    "Omron M7 cuff",
+    26,
+    6,
+    13,
+    (
+        "4 readings of the first day are left out, as NICE NG136 says",
+        "2 readings repeat one sent by the phone",
+    ),
+)
 WATCH = SourceShare("s2", "Apple Watch Series 9", 8_412, 0, 14)
-PHONE = SourceShare("s3", "iPhone 15", 0, 3_105, 0, ("3,105 readings cover times that the watch covers better",))
+PHONE = SourceShare(
+    "s3", "iPhone 15", 0, 3_105, 0, ("3,105 readings cover times that the watch covers better",)
+)
+
+
+def wave(middle: float, swing: float, speed: float) -> list[float]:
+    """Fourteen days of values around `middle`."""
+    return [middle + swing * sin(day * speed) for day in range(14)]
 
 
 def points(values: list[float], spread: float | None = None) -> tuple[Point, ...]:
     return tuple(
-        Point(day, value, None if spread is None else value - spread, None if spread is None else value + spread)
+        Point(
+            day, value, None if spread is None else value - spread, None if spread is None else value + spread
+        )
         for day, value in zip(DAYS, values, strict=False)
     )
 
@@ -71,50 +90,86 @@ def blood_pressure() -> Result:
         data_class="vital-signs",
         state="ready",
         verdict="Home average 148/91 mmHg: above target, in the range of stage 1 hypertension.",
-        plain="Your average blood pressure at home is 148 over 91. This is higher than the target for most people.",
-        rule="NICE NG136: two readings at least 1 minute apart, twice a day, 4 to 7 days; day 1 left out; mean of the rest.",
+        plain="Your average blood pressure at home is 148 over 91. This is higher than the target.",
+        rule="NICE NG136: two readings a minute apart, twice a day, 4 to 7 days; day 1 left out; the mean.",
         figures=(
-            Figure("systolic", "Average systolic", 148.0, "148", "mm[Hg]", "mmHg", target=upper, standing="above"),
-            Figure("diastolic", "Average diastolic", 91.0, "91", "mm[Hg]", "mmHg", target=lower, standing="above"),
+            Figure(
+                "systolic", "Average systolic", 148.0, "148", "mm[Hg]", "mmHg", target=upper, standing="above"
+            ),
+            Figure(
+                "diastolic", "Average diastolic", 91.0, "91", "mm[Hg]", "mmHg", target=lower, standing="above"
+            ),
         ),
         series=(
-            Series("systolic", "Systolic", "mm[Hg]", "mmHg", "points", at_times([(i, 148 + 7 * sin(i)) for i in range(7)]), upper),
-            Series("diastolic", "Diastolic", "mm[Hg]", "mmHg", "points", at_times([(i, 91 + 4 * sin(i + 1)) for i in range(7)]), lower),
+            Series(
+                "systolic",
+                "Systolic",
+                "mm[Hg]",
+                "mmHg",
+                "points",
+                at_times([(i, 148 + 7 * sin(i)) for i in range(7)]),
+                upper,
+            ),
+            Series(
+                "diastolic",
+                "Diastolic",
+                "mm[Hg]",
+                "mmHg",
+                "points",
+                at_times([(i, 91 + 4 * sin(i + 1)) for i in range(7)]),
+                lower,
+            ),
         ),
-        changes=(Change("Systolic", 148, 142, 6, "mmHg", "Average systolic is 6 mmHg higher than in October 2026."),),
-        quality=Quality(7, 7, 1.0, 26, 6, ("On 10 November the two evening readings were less than 1 minute apart.",)),
+        changes=(
+            Change(
+                "Systolic", 148, 142, 6, "mmHg", "Average systolic is 6 mmHg higher than in October 2026."
+            ),
+        ),
+        quality=Quality(
+            7, 7, 1.0, 26, 6, ("On 10 November the two evening readings were less than 1 minute apart.",)
+        ),
         provenance=Provenance((CUFF,), ("o1", "o2"), ("i1",)),
         observation_id="0199f1c2-bp",
     )
 
 
 def glucose() -> Result:
-    bands = (("very-low", "Below 3.0 mmol/L", 0.6), ("low", "3.0 to 3.8 mmol/L", 3.4), ("in-range", "3.9 to 10.0 mmol/L", 68), ("high", "10.1 to 13.9 mmol/L", 22), ("very-high", "Above 13.9 mmol/L", 6))
     target = Target(3.9, 10.0, "3.9 to 10.0 mmol/L", "International consensus on time in range, 2019")
+    bands = (
+        ("cgm-in-range", "In range, 3.9 to 10.0", 68.0, Target(70, None, "above 70 %", "consensus"), "below"),
+        ("cgm-very-low", "Very low, under 3.0", 0.6, Target(None, 1, "under 1 %", "consensus"), "within"),
+        ("cgm-low", "Low, 3.0 to 3.8", 3.4, None, None),
+        ("cgm-high", "High, 10.1 to 13.9", 22.0, None, None),
+        ("cgm-very-high", "Very high, over 13.9", 6.0, Target(None, 5, "under 5 %", "consensus"), "above"),
+    )
+    means = [8.9 + 1.2 * sin(i) for i in range(14)]
     return Result(
         key="glucose-cgm",
-        title="Glucose, continuous sensor",
-        plain_title="Your glucose",
-        data_class="laboratory",
+        title="Glucose, continuous monitor",
+        plain_title="Glucose from your sensor",
+        data_class="glucose",
         state="ready",
-        verdict="Time in range 68%: just under the target of 70%. Time above 13.9 mmol/L is 6%, target under 5%.",
-        plain="Your glucose was in the target range for 68% of the time. The target for most people is more than 70%.",
-        rule="International consensus 2019: 14 days, sensor active for at least 70% of the time.",
+        verdict="Time in range 68 %, below 4.0 %, above 28 %; mean 8.9 mmol/L.",
+        plain="Your glucose was in range 68 % of the time.",
+        rule="International consensus 2019: 14 days, sensor active for at least 70 % of the time.",
         figures=(
-            Figure("time-in-range", "Time in range", 68.0, "68", "%", "%", target=Target(70, None, "above 70%", "consensus"), standing="below"),
-            Figure("mean", "Mean glucose", 8.9, "8.9", "mmol/L", "mmol/L"),
-            Figure("cv", "Variation (CV)", 34.0, "34", "%", "%", target=Target(None, 36, "36% or less", "consensus"), standing="within"),
+            *(
+                Figure(key, label, share, f"{share:g}", "%", "%", (), aim, standing)  # type: ignore[arg-type]
+                for key, label, share, aim, standing in bands
+            ),
+            Figure("cgm-mean", "Mean glucose", 8.9, "8.9", "mmol/L", "mmol/L"),
         ),
-        series=(
-            *(Series(key, label, "%", "%", "share", (Point(LAST, share),)) for key, label, share in bands),
-            Series("daily-mean", "Daily mean and range", "mmol/L", "mmol/L", "line", points([8.9 + 1.2 * sin(i) for i in range(14)], 2.1), target),
-        ),
+        series=(Series("glucose-cgm", "Daily mean", "mmol/L", "mmol/L", "line", points(means, 2.1), target),),
         quality=Quality(14, 14, 0.93, 3_750, 12),
-        provenance=Provenance((SourceShare("s4", "Dexcom G7", 3_750, 12, 14, ("12 readings repeat in the autumn hour",)),)),
+        provenance=Provenance(
+            (SourceShare("s4", "Dexcom G7", 3_750, 12, 14, ("12 readings repeat in the autumn hour",)),)
+        ),
     )
 
 
-def line(key: str, title: str, unit: str, values: list[float], *, kind: str = "line", places: int = 0) -> Result:
+def line(
+    key: str, title: str, unit: str, values: list[float], *, kind: str = "line", places: int = 0
+) -> Result:
     mean = sum(values) / len(values)
     return Result(
         key=key,
@@ -136,7 +191,11 @@ def weight() -> Result:
     values = [84.6 - 0.09 * i + 0.4 * sin(i * 2) for i in range(14)]
     base = line("weight", "Weight", "kg", values, kind="points", places=1)
     trend = Series("trend", "Trend", "kg", "kg", "line", points([84.6 - 0.09 * i for i in range(14)]))
-    return replace(base, series=(*base.series, trend), changes=(Change("Weight", 83.4, 84.6, -1.2, "kg", "1.2 kg lighter than 14 days ago."),))
+    return replace(
+        base,
+        series=(*base.series, trend),
+        changes=(Change("Weight", 83.4, 84.6, -1.2, "kg", "1.2 kg lighter than 14 days ago."),),
+    )
 
 
 def waiting_result(key: str, title: str, state: str) -> Result:
@@ -146,21 +205,46 @@ def waiting_result(key: str, title: str, state: str) -> Result:
         "not-shared": ("The patient does not share this.", ()),
     }
     words, missing = texts[state]
-    return Result(key, title, f"Your {title.lower()}", "activity", state, words, words, "Not worked out.", missing=missing)  # type: ignore[arg-type]
+    return Result(
+        key,
+        title,
+        f"Your {title.lower()}",
+        "activity",
+        state,
+        words,
+        words,
+        "Not worked out.",
+        missing=missing,
+    )  # type: ignore[arg-type]
 
 
 IMPORT = ImportResult(
-    "i1", "p1", "Pulse Diary", "apple-health", "complete", 60_000, 41_204, 18_731, 65,
-    (Reason("impossible", "The value is outside what is possible.", 40), Reason("future", "The time is in the future.", 25)),
-    (), "ab" * 32, NOW, "r1", "t1",
+    "i1",
+    "p1",
+    "Pulse Diary",
+    "apple-health",
+    "complete",
+    60_000,
+    41_204,
+    18_731,
+    65,
+    (
+        Reason("impossible", "The value is outside what is possible.", 40),
+        Reason("future", "The time is in the future.", 25),
+    ),
+    (),
+    "ab" * 32,
+    NOW,
+    "r1",
+    "t1",
 )
 SUMMARY = SummaryView(
     "p1", "2026-11", FIRST, LAST, NOW,
     (
         blood_pressure(),
-        line("resting-heart-rate", "Resting heart rate", "beats a minute", [62 + 3 * sin(i / 2) for i in range(14)]),
-        line("steps", "Steps a day", "steps", [6200 + 2400 * sin(i * 1.3) for i in range(14)], kind="bar"),
-        line("sleep", "Sleep a night", "hours", [7.1 + 0.9 * sin(i * 1.7) for i in range(14)], kind="bar", places=1),
+        line("resting-heart-rate", "Resting heart rate", "beats a minute", wave(62, 3, 0.5)),
+        line("steps", "Steps a day", "steps", wave(6200, 2400, 1.3), kind="bar"),
+        line("sleep", "Sleep a night", "hours", wave(7.1, 0.9, 1.7), kind="bar", places=1),
         weight(),
         glucose(),
         waiting_result("glucose-meter", "Glucose, finger-prick", "not-enough"),
@@ -171,34 +255,72 @@ SUMMARY = SummaryView(
     (IMPORT,), "r1", "t1",
 )  # fmt: skip
 
-CERTIFIED = views.ProductState("certified", "Certified", "good", "It meets the minimum standards and may connect.")
-SUSPENDED = views.ProductState("suspended", "Suspended", "bad", "It may not connect until the fault is put right.")
-REFUSED = views.ProductState("refused", "Not certified", "bad", "It did not pass the checks and gets no access.")
-PULSE = views.ProductRow("pulse-diary", "Pulse Diary", "Example Wearables Ltd", "1.4.0", CERTIFIED, NOW, date(2027, 11, 20))
+CERTIFIED = views.ProductState(
+    "certified", "Certified", "good", "It meets the minimum standards and may connect."
+)
+SUSPENDED = views.ProductState(
+    "suspended", "Suspended", "bad", "It may not connect until the fault is put right."
+)
+REFUSED = views.ProductState(
+    "refused", "Not certified", "bad", "It did not pass the checks and gets no access."
+)
+PULSE = views.ProductRow(
+    "pulse-diary", "Pulse Diary", "Example Wearables Ltd", "1.4.0", CERTIFIED, NOW, date(2027, 11, 20)
+)
 STEPLY = views.ProductRow("steply", "Steply", "Leaky Apps Ltd", "0.9.1", REFUSED, NOW)
 CHECKS = (
-    views.CheckResult("SE-05", "A replayed client assertion is refused", "pass", "good", "Expected 401 and got 401."),
-    views.CheckResult("TR-04", "Times keep their zone", "fail", "bad", "Expected 2026-10-25T01:30:00+01:00 and got 2026-10-25T01:30:00Z."),
+    views.CheckResult(
+        "SE-05", "A replayed client assertion is refused", "pass", "good", "Expected 401 and got 401."
+    ),
+    views.CheckResult(
+        "TR-04",
+        "Times keep their zone",
+        "fail",
+        "bad",
+        "Expected 2026-10-25T01:30:00+01:00 and got 2026-10-25T01:30:00Z.",
+    ),
 )
 PRODUCT = views.ProductPage(
     PULSE, "Sends blood pressure, heart rate, steps and sleep from a watch and a cuff.",
     ("Blood pressure", "Heart rate", "Activity"),
     (views.Transition(CERTIFIED, NOW, "Jo Bell", "Passed all 18 checks."),), None, CHECKS,
-    certificate_id="0199f1c2-cert", certificate_url="/standards/products/pulse-diary/certificate",
-    report_url="/standards/products/pulse-diary/report", can_suspend=True, contact="help@pulse-diary.example",
+    certificate_id="0199f1c2-cert", certificate_url="/standards/certificates/0199f1c2-cert",
+    report_url="/standards/runs/r1/report.html", can_suspend=True, contact="help@pulse-diary.example",
 )  # fmt: skip
+CLIENT_ASSERTION = views.Requirement(
+    "SE-05",
+    "Client authentication is by a signed assertion with an asymmetric key.",
+    "must",
+    "25 of 25 bad tokens are refused",
+    "NHS API platform rules",
+    "A running test",
+    automatic=True,
+)
+CONTACT = views.Requirement(
+    "SE-13",
+    "A contact for reporting vulnerabilities is published.",
+    "should",
+    "",
+    "RFC 9116",
+    "Not checked yet: needs a public address",
+    automatic=False,
+)
+ZONES = views.Requirement(
+    "TR-04",
+    "Dates carry their zone.",
+    "must",
+    "100% equal after a round trip",
+    "GP Connect",
+    "A running test",
+    automatic=True,
+)
 CATALOGUE = views.Catalogue(
     "2026-11",
     (
-        views.RequirementArea("Security", (
-            views.Requirement("SE-05", "Client authentication is by a signed assertion with an asymmetric key.", "must", "25 of 25 bad tokens are refused", "NHS API platform rules", "A running test", True),
-            views.Requirement("SE-13", "A contact for reporting vulnerabilities is published.", "should", "", "RFC 9116", "Not checked yet: needs a public address", False),
-        )),
-        views.RequirementArea("Terminology and data", (
-            views.Requirement("TR-04", "Dates carry their zone.", "must", "100% equal after a round trip", "GP Connect", "A running test", True),
-        )),
+        views.RequirementArea("Security", (CLIENT_ASSERTION, CONTACT)),
+        views.RequirementArea("Terminology and data", (ZONES,)),
     ),
-)  # fmt: skip
+)
 DEMO = (
     views.DemoSignIn("dr.osei", "riverside-demo-1", "Dr Amara Osei, GP", "The practice inbox"),
     views.DemoSignIn("margaret.hughes", "riverside-demo-2", "Margaret Hughes, patient", "Her own readings"),
@@ -209,9 +331,27 @@ BY_NAME = {"dr.osei": GP, "margaret.hughes": PATIENT, "jo.bell": ADMIN}
 
 def inbox_row(index: int = 0, **changes) -> views.InboxRow:
     row = views.InboxRow(
-        "p1", "Margaret Hughes", BANNER.nhs_number, 68, "Home blood pressure 148/91 mmHg, above target.", NOW, "waiting"
+        "p1",
+        "Margaret Hughes",
+        BANNER.nhs_number,
+        68,
+        "Home blood pressure 148/91 mmHg, above target.",
+        NOW,
+        "waiting",
     )
     return replace(row, **changes)
+
+
+SUMMARY_PAGE = views.SummaryPage(BANNER, SUMMARY)
+SHARING_PAGE = views.SharingPage(
+    (views.Sharing("c1", "Pulse Diary", ("vital signs", "activity"), NOW),),
+    (views.Sharing("c0", "Old App", ("activity",), NOW, NOW),),
+    (views.Choice("pulse-diary", "Pulse Diary", "Made by Example Wearables Ltd"),),
+    (
+        views.Choice("vital-signs", "Blood pressure and heart rate"),
+        views.Choice("activity", "Steps and exercise"),
+    ),
+)
 
 
 @dataclass
@@ -233,7 +373,7 @@ class ExampleSessions:
 
     async def sign_in(self, request, response, *, user_name, password):
         if user_name not in BY_NAME or password != "right":
-            raise Unauthenticated(REFUSED)
+            raise Unauthenticated(REFUSED_WORDS)
         response.set_cookie("session", user_name, httponly=True, samesite="lax")
         return BY_NAME[user_name]
 
@@ -243,14 +383,18 @@ class ExampleSessions:
 
 @dataclass
 class ExamplePractice:
-    rows: tuple[views.InboxRow, ...] = (inbox_row(), inbox_row(urgent="A reading of 184/121 mmHg", name="Owen Pritchard", patient_id="p2"))
-    summary_page: views.SummaryPage = views.SummaryPage(BANNER, SUMMARY)
-    in_progress: int = 0
+    rows: tuple[views.InboxRow, ...] = (
+        inbox_row(),
+        inbox_row(urgent="A reading of 184/121 mmHg", name="Owen Pritchard", patient_id="p2"),
+    )
+    summary_page: views.SummaryPage = SUMMARY_PAGE
     notes: list[str] = field(default_factory=list)
 
-    async def inbox(self, visitor, *, state, page):
+    async def inbox(self, visitor, *, state, cursor):
         rows = tuple(row for row in self.rows if row.state == state)
-        return views.Inbox("Riverside Surgery", state, rows, len(rows), 0, self.in_progress, page, max(page, 1))
+        return views.Inbox(
+            "Riverside Surgery", state, rows, len(rows), 0, cursor is None, None if cursor else "next/page="
+        )
 
     async def summary(self, visitor, patient_id):
         if patient_id != "p1":
@@ -263,8 +407,10 @@ class ExamplePractice:
         if chosen is None:
             raise NotFound("There is no such kind of reading.")
         rows = (
-            views.Reading("o1", NOW, "", "151/92", "mmHg", "Omron M7 cuff"),
-            views.Reading("o2", NOW - timedelta(minutes=2), "7:28am", "149/90", "mmHg", "Omron M7 cuff", "Repeats a reading sent by the phone"),
+            views.Reading("o1", "20 November 2026 at 2:30pm", "151/92 mmHg", "Omron M7 cuff"),
+            views.Reading(
+                "o2", "19 November 2026", "6,204 steps", "iPhone 15", "iPhone 15: 31 set aside, repeats."
+            ),
         )
         return views.Readings(BANNER, chosen, links, rows if metric != "sleep" else (), len(rows), page, 3)
 
@@ -276,15 +422,19 @@ class ExamplePractice:
 class ExamplePatient:
     practice: ExamplePractice
     rows: tuple[views.Access, ...] = (
-        views.Access(NOW, "Dr Amara Osei", "GP", "Riverside Surgery", "Looked at the summary of your home readings", "Direct care"),
-        views.Access(NOW, "Steply", "App", "Leaky Apps Ltd", "Tried to send readings", "Sending readings", refused=True),
+        views.Access(
+            NOW,
+            "Dr Amara Osei",
+            "GP",
+            "Riverside Surgery",
+            "Looked at the summary of your home readings",
+            "Direct care",
+        ),
+        views.Access(
+            NOW, "Steply", "App", "Leaky Apps Ltd", "Tried to send readings", "Sending readings", refused=True
+        ),
     )
-    sharing_page: views.SharingPage = views.SharingPage(
-        (views.Sharing("c1", "Pulse Diary", "Example Wearables Ltd", ("blood pressure", "activity"), NOW),),
-        (views.Sharing("c0", "Old App", "Gone Ltd", ("activity",), NOW, NOW),),
-        (views.Choice("pulse-diary", "Pulse Diary", "Made by Example Wearables Ltd"),),
-        (views.Choice("vital-signs", "Blood pressure and heart rate"), views.Choice("activity", "Steps and exercise")),
-    )
+    sharing_page: views.SharingPage = SHARING_PAGE
     calls: list[tuple] = field(default_factory=list)
 
     async def summary(self, visitor):
@@ -339,16 +489,10 @@ class ExampleProducts:
             raise Forbidden("Only another administrator may reinstate it.")
         self.page = PRODUCT
 
-    async def certificate(self, product_id):
-        return b"header.payload.signature"
-
-    async def report(self, product_id):
-        return b"<!doctype html><title>Report</title>"
-
 
 @dataclass
 class ExamplePlatform:
-    demo_sign_ins: tuple[views.DemoSignIn, ...] = DEMO
+    sign_ins: tuple[views.DemoSignIn, ...] = DEMO
     sessions: ExampleSessions = field(default_factory=ExampleSessions)
     practice: ExamplePractice = field(default_factory=ExamplePractice)
     patient: ExamplePatient = None  # type: ignore[assignment]
@@ -356,3 +500,6 @@ class ExamplePlatform:
 
     def __post_init__(self):
         self.patient = self.patient or ExamplePatient(self.practice)
+
+    def demo_sign_ins(self):
+        return self.sign_ins

@@ -19,7 +19,8 @@ def register(app: typer.Typer) -> None:
 
 def load(
     files: Annotated[
-        list[Path], typer.Argument(exists=True, dir_okay=False, help="Bundles (.json), NDJSON, or gzip of either.")
+        list[Path],
+        typer.Argument(exists=True, dir_okay=False, help="Bundles (.json), NDJSON, or gzip of either."),
     ],
     data: DataOption = None,
     database: DatabaseOption = None,
@@ -40,7 +41,10 @@ def load(
         try:
             with progress_bar("Loading resources", None) as bar:
                 return await load_files(
-                    platform.door, system_job("load"), files, lambda count: bar.advance(bar.task_ids[0], count)
+                    platform.door,
+                    system_job("load"),
+                    files,
+                    lambda count: bar.advance(bar.task_ids[0], count),
                 )
         finally:
             await platform.close()

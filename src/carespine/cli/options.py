@@ -17,7 +17,8 @@ DataOption = Annotated[
     typer.Option("--data", help="Folder for the embedded database and the keys.", show_default=".carespine"),
 ]
 DatabaseOption = Annotated[
-    str | None, typer.Option("--database", help="URL of a PostgreSQL 15 or later, instead of the embedded one.")
+    str | None,
+    typer.Option("--database", help="URL of a PostgreSQL 15 or later, instead of the embedded one."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 

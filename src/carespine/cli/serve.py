@@ -8,7 +8,10 @@ import typer
 
 from carespine.cli.options import DatabaseOption, DataOption
 
-_EPILOG = "Examples:  carespine serve  |  carespine serve --open --port 8080  |  carespine serve --database postgresql://carespine@db/carespine --workers 4"
+_EPILOG = (
+    "Examples:  carespine serve  |  carespine serve --open --port 8080  |  "
+    "carespine serve --database postgresql://carespine@db/carespine --workers 4"
+)
 
 
 def register(app: typer.Typer) -> None:

@@ -1,1 +1,1 @@
-"""The demonstration: a generated practice, a generated wearable export, and the story told with them."""
+"""The demonstration: a synthetic practice, and the story of the product played on real processes."""

@@ -16,6 +16,9 @@ LOCAL_LABEL = f"{CARESPINE}/CodeSystem/data-label"
 LOCAL_SOURCE = f"{CARESPINE}/CodeSystem/source-app"
 LOCAL_METHOD = f"{CARESPINE}/CodeSystem/measurement-method"
 LOCAL_TASK = f"{CARESPINE}/CodeSystem/task"
+INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
+IDENTIFIER_CLIENT = "https://carespine.example/oauth-client"
+IDENTIFIER_SHA256 = f"{CARESPINE}/Id/file-sha256"
 IDENTIFIER_PERIOD = f"{CARESPINE}/Id/review-period"
 
 # SNOMED CT as GP Connect lists them: the coded result of home monitoring is the average, never one reading.
@@ -36,6 +39,10 @@ CGM_VERY_HIGH = Coding(LOINC, "104639-0", "")
 CGM_CV = Coding(LOINC, "104638-2", "")
 CGM_DAYS = Coding(LOINC, "104636-6", "")
 CGM_ACTIVE = Coding(LOINC, "104637-4", "")
+
+# The consensus speaks of all time below and above; LOINC codes its two parts only.
+CGM_BELOW_ALL = Coding(LOCAL_RESULT, "cgm-below-range", "Glucose time below 3.9 mmol/L")
+CGM_ABOVE_ALL = Coding(LOCAL_RESULT, "cgm-above-range", "Glucose time above 10.0 mmol/L")
 
 # LOINC, as listed for sleep by the VA's patient-contributed data guide.
 SLEEP_DEEP = Coding(LOINC, "93831-6", "Deep sleep duration")

@@ -171,7 +171,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """What one import did. Promise: read == stored + duplicate + rejected, and rejected is the sum of reasons.
+    """What one import did. Promise: read == stored + duplicate + rejected; rejected is the sum of reasons.
 
     `replayed` is true when the same client sent the same idempotency key before: nothing was repeated.
     """

@@ -1,23 +1,19 @@
-"""What this domain asks of the rest of the house, as types."""
+"""What this domain asks of the rest of the house, as types; filled by the platform that web puts together."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
-
-from starlette.requests import Request
 
 from carespine.kernel.clock import Clock
 from carespine.kernel.events import Announcer
 from carespine.security.actor import Actor
+from carespine.security.audit_event import Event
 from carespine.security.session import Session
 
 Progress = Callable[[int, int], None]
-"""Called with the bytes of the file's XML read so far and the readings found so far."""
-
-Authenticate = Callable[[Request], Awaitable[Actor]]
-"""Who is asking, from the request's token; raises Unauthenticated or Forbidden."""
+"""Called with the bytes of the file's content read so far and the records found so far."""
 
 
 class Door(Protocol):
@@ -28,16 +24,46 @@ class Door(Protocol):
     def glance(self, actor: Actor, *, purpose: str) -> AbstractAsyncContextManager[Session]: ...
 
 
+class Tokens(Protocol):
+    """Who an access token speaks for (carespine.security.tokens.TokenService)."""
+
+    async def actor(
+        self, token: str, *, address: str | None = None, request_id: str | None = None
+    ) -> Actor: ...
+
+
+class Audit(Protocol):
+    """Where refusals go that happen before anyone is let in."""
+
+    async def record(self, events: Sequence[Event]) -> None: ...
+
+
+class Settings(Protocol):
+    """What the routes need to know of the configuration."""
+
+    @property
+    def open(self) -> bool:
+        """Whether the server was started without sign-in."""
+        ...
+
+
 class Platform(Protocol):
-    """What the routes take from the platform."""
+    """What the routes take from the platform (carespine.web.platform.Platform)."""
 
     @property
     def door(self) -> Door: ...
+
+    @property
+    def tokens(self) -> Tokens: ...
+
+    @property
+    def audit(self) -> Audit: ...
+
+    @property
+    def settings(self) -> Settings: ...
 
     @property
     def announcer(self) -> Announcer: ...
 
     @property
     def clock(self) -> Clock: ...
-
-    async def authenticate(self, request: Request) -> Actor: ...

@@ -1,10 +1,9 @@
-"""Truth from many sources, decided when reading: for each local day the value, and who was set aside and why.
+"""Truth from many sources, decided when reading: each local day's value, and who was set aside and why.
 
 Nothing is deleted or changed. For each metric the sources are asked in the metric's order (watch before phone
-for steps, and so on). A source is *present* while its readings of any kind follow one another closely. What
-a later source says about a time in which a better one was present is set aside; once the better ones were
-present for 80 % of a day, the later ones are set aside for all of it, so that clocks a few seconds apart do not
-add up.
+for steps, and so on). A source is *present* while its readings of the metric follow one another closely. What
+a later source says about a time in which a better one was present is set aside, in part where it overlaps in
+part; once the better ones were present for 80 % of a day, the later ones are set aside for all of it.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from carespine.devices.intervals import NOTHING, Stretches, union
-from carespine.devices.metrics import Metric, metric
+from carespine.devices.metrics import Metric
 from carespine.devices.samples import (
     DAY_MS,
     MINUTE_MS,
@@ -29,6 +28,8 @@ from carespine.devices.samples import (
 
 # Carespine: a worn watch samples the heart at least every ten minutes; three misses in a row mean taken off.
 PRESENCE_GAP_MS = 30 * MINUTE_MS
+# Carespine: two devices notice the beginning and end of one walk within two minutes of each other.
+PRESENCE_EDGE_MS = 2 * MINUTE_MS
 # Issue 2: a better source with less than 80 % of a day lets the next one serve the rest.
 FULL_COVERAGE = 0.80
 # Carespine: two apps that pass on one measurement write times within two minutes of each other.
@@ -93,36 +94,15 @@ class Day:
         return max(useful, key=lambda share: (share.amount, share.used)).source if useful else None
 
 
-Presence = Mapping[int, Stretches]
-
-
-def presence(readings: Mapping[str, Mapping[int, Samples]]) -> Presence:
-    """When each source was at work, from its dense readings but sleep (which phones guess from stillness)."""
-    columns: dict[int, list[Samples]] = {}
-    for key, by_source in readings.items():
-        if metric(key).dense and metric(key).day != "sleep":
-            for source, samples in by_source.items():
-                columns.setdefault(source, []).append(samples)
-    return {
-        source: union(
-            np.concatenate([part.start_ms for part in parts]),
-            np.concatenate([part.end_ms for part in parts]),
-            gap_ms=PRESENCE_GAP_MS,
-        )
-        for source, parts in columns.items()
-    }
-
-
 def days(
     wanted: Metric,
     by_source: Mapping[int, Samples],
     sources: Mapping[int, SourceIdentity],
-    present: Presence,
 ) -> list[Day]:
     """Every local day that has a reading of this metric, in order."""
     tables = [_Table(source, samples, wanted) for source, samples in by_source.items() if len(samples)]
     every = sorted({int(day) for table in tables for day in np.unique(table.day)})
-    return [_day(day, wanted, _ordered(tables, day, wanted, sources, present), present) for day in every]
+    return [_day(day, wanted, _ordered(tables, day, wanted, sources)) for day in every]
 
 
 @dataclass(slots=True, eq=False)
@@ -134,14 +114,17 @@ class _Table:
     value: Float64
     day: Int64
     plausible: Bool
+    present: Stretches
 
     def __init__(self, source: int, samples: Samples, wanted: Metric) -> None:
-        day = samples.local_day()
+        day = samples.middle_day() if wanted.timing == "daily" else samples.local_day()
         order = np.argsort(day, kind="stable")
         self.source, self.samples, self.day = source, samples.take(order), day[order]
         self.value = self.samples.canonical(wanted)
         least, most = wanted.bounds
         self.plausible = (self.value >= least) & (self.value <= most)
+        together = union(self.samples.start_ms, self.samples.end_ms, gap_ms=PRESENCE_GAP_MS)
+        self.present = union(together.starts - PRESENCE_EDGE_MS, together.ends + PRESENCE_EDGE_MS)
 
     def rows(self, day: int) -> slice:
         return slice(*np.searchsorted(self.day, [day, day + 1]))
@@ -152,7 +135,6 @@ def _ordered(
     day: int,
     wanted: Metric,
     sources: Mapping[int, SourceIdentity],
-    present: Presence,
 ) -> list[_Table]:
     """The sources with readings on this day, best first; among equals the one that was present longer."""
 
@@ -160,7 +142,7 @@ def _ordered(
         kind = sources[table.source].kind if table.source in sources else "unknown"
         rows = table.rows(day)
         first, last = int(table.samples.start_ms[rows].min()), int(table.samples.end_ms[rows].max())
-        stayed = present.get(table.source, NOTHING).within(first, last + 1).total
+        stayed = table.present.within(first, last + 1).total
         return wanted.rank(kind), -stayed, table.source
 
     return sorted((table for table in tables if _has(table, day)), key=order)
@@ -171,8 +153,8 @@ def _has(table: _Table, day: int) -> bool:
     return bool(rows.stop > rows.start)
 
 
-def _day(day: int, wanted: Metric, tables: list[_Table], present: Presence) -> Day:
-    chosen = list(_choose(day, wanted, tables, present))
+def _day(day: int, wanted: Metric, tables: list[_Table]) -> Day:
+    chosen = list(_choose(day, wanted, tables))
     used = [(table, fraction) for table, fraction, _ in chosen if (fraction > 0).any()]
     value, low, high = _value(wanted, day, used)
     shares = tuple(_share(table, day, fraction, aside) for table, fraction, aside in chosen)
@@ -181,7 +163,8 @@ def _day(day: int, wanted: Metric, tables: list[_Table], present: Presence) -> D
 
 
 def _rows_used(table: _Table, day: int, fraction: Float64) -> Int64:
-    return np.flatnonzero(fraction > 0) + table.rows(day).start
+    result: Int64 = np.flatnonzero(fraction > 0) + int(table.rows(day).start)
+    return result
 
 
 def imports_of(samples: Samples) -> frozenset[int]:
@@ -209,7 +192,7 @@ def separate(
     tables = [_Table(source, samples, wanted) for source, samples in by_source.items() if len(samples)]
     found: dict[int, tuple[list[Samples], list[Samples]]] = {}
     for day in sorted({int(day) for table in tables for day in np.unique(table.day)}):
-        for table, fraction, _ in _choose(day, wanted, _ordered(tables, day, wanted, sources, {}), {}):
+        for table, fraction, _ in _choose(day, wanted, _ordered(tables, day, wanted, sources)):
             kept, aside = found.setdefault(table.source, ([], []))
             of_day = table.samples.take(np.arange(*table.rows(day).indices(len(table.day))))
             kept.append(of_day.take(fraction > 0))
@@ -221,7 +204,7 @@ Choice = tuple[_Table, Float64, dict[str, int]]
 """A source, which fraction of each of its day's readings counts, and how many were set aside why."""
 
 
-def _choose(day: int, wanted: Metric, tables: list[_Table], present: Presence) -> Iterator[Choice]:
+def _choose(day: int, wanted: Metric, tables: list[_Table]) -> Iterator[Choice]:
     rule = _overlap_rule(wanted)
     covered, earlier = NOTHING, list[_Table]()
     for table in tables:
@@ -235,7 +218,7 @@ def _choose(day: int, wanted: Metric, tables: list[_Table], present: Presence) -
             aside[reason] = int(lost.sum())
             fraction = fraction * keep
         if (fraction > 0).any():
-            covered = covered.joined(present.get(table.source, NOTHING).within(first, last))
+            covered = covered.joined(table.present.within(first, last))
             earlier.append(table)
         yield table, fraction, {reason: count for reason, count in aside.items() if count}
 

@@ -33,9 +33,11 @@ DAY_MS = 24 * HOUR_MS
 class ZoneTrust(IntEnum):
     """How the offset of a reading is known; the numbers are in stored data and never change."""
 
-    AMBIGUOUS = 0  # the source gave no offset
-    STATED = 1  # the source wrote an offset beside the time
+    AMBIGUOUS = 0  # the source gave no offset, or the offset in force is not certain
+    STATED = 1  # the source wrote the offset that was in force
     NAMED = 2  # the source named the zone, and the offset follows from it
+    EXPORTED = 3  # the offset is that of the place where the file was made, wherever the person was
+    INFERRED = 4  # never stored: follows from readings of the hours around that named their zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,14 @@ class Samples:
     def local_day(self) -> Int64:
         """The local day of each start, as days since 1970-01-01, by the offset in force for that reading."""
         return (self.start_ms + self.offset_min.astype(np.int64) * MINUTE_MS) // DAY_MS
+
+    def middle_day(self) -> Int64:
+        """The local day of each middle: the day of a value that a source made for a whole day."""
+        return (self.middle_ms() + self.offset_min.astype(np.int64) * MINUTE_MS) // DAY_MS
+
+    def middle_ms(self) -> Int64:
+        """The moment halfway between start and end."""
+        return self.start_ms + (self.end_ms - self.start_ms) // 2
 
     def canonical(self, metric: Metric) -> Float64:
         """The values in the metric's canonical unit."""

@@ -1,4 +1,4 @@
-"""Nights from sleep stages: how long a person slept, from the best source, completed by the next ones. Pure."""
+"""Nights from sleep stages: how long a person slept, by the best source, completed by the next. Pure."""
 
 from __future__ import annotations
 

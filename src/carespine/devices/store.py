@@ -13,7 +13,7 @@ import numpy as np
 from carespine.devices.chunks import pack, unpack
 from carespine.devices.metrics import metric
 from carespine.devices.models import ImportResult, Reason
-from carespine.devices.samples import DAY_MS, Samples, SourceIdentity, concatenate
+from carespine.devices.samples import DAY_MS, MINUTE_MS, Samples, SourceIdentity, concatenate
 
 if TYPE_CHECKING:
     import asyncpg
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 ChunkKey = tuple[str, int, int]
 """Metric, source and month (yyyymm in UTC)."""
+
+Packed = tuple[int, bytes]
+"""The number of readings in a chunk, and its bytes."""
 
 _SOURCE_COLUMNS = ("platform", "app", "device", "maker", "model", "hardware", "kind")
 _EPOCH_YEAR = 1970
@@ -77,16 +80,48 @@ async def chunks(tx: Connection, patient: int, keys: Sequence[ChunkKey]) -> dict
     }
 
 
-async def save_chunks(tx: Connection, patient: int, contents: Mapping[ChunkKey, Samples]) -> None:
+def pack_all(contents: Mapping[ChunkKey, Samples]) -> dict[ChunkKey, Packed]:
+    """The chunks as bytes, with the number of readings in each. Pure and slow enough for a thread."""
+    return {key: (len(samples), pack(samples, metric(key[0]))) for key, samples in contents.items()}
+
+
+async def save_chunks(tx: Connection, patient: int, contents: Mapping[ChunkKey, Packed]) -> None:
     """Replace these chunks by their new contents."""
     await tx.executemany(
         "insert into device_chunk (patient, metric, source, month, readings, body) "
         "values ($1, $2, $3, $4, $5, $6) on conflict (patient, metric, source, month) "
         "do update set readings = excluded.readings, body = excluded.body",
-        [
-            (patient, key, source, month, len(samples), pack(samples, metric(key)))
-            for (key, source, month), samples in contents.items()
-        ],
+        [(patient, *key, readings, body) for key, (readings, body) in contents.items()],
+    )
+
+
+async def sources_with(tx: Connection, patient: int, key: str, sources: Sequence[int]) -> frozenset[int]:
+    """Which of these sources have readings of a metric."""
+    rows = await tx.fetch(
+        "select distinct source from device_chunk "
+        "where patient = $1 and metric = $2 and source = any($3::bigint[])",
+        patient,
+        key,
+        list(sources),
+    )
+    return frozenset(row["source"] for row in rows)
+
+
+async def every_reading(tx: Connection, patient: int, key: str, source: int) -> Samples:
+    """All readings of a sparse metric from one source."""
+    rows = await tx.fetch(
+        "select body from device_chunk where patient = $1 and metric = $2 and source = $3 order by month",
+        patient,
+        key,
+        source,
+    )
+    return concatenate([unpack(row["body"], metric(key)) for row in rows])
+
+
+async def remove(tx: Connection, patient: int, key: str, source: int) -> None:
+    """Forget the readings of one metric from one source, because they are kept under another metric."""
+    await tx.execute(
+        "delete from device_chunk where patient = $1 and metric = $2 and source = $3", patient, key, source
     )
 
 
@@ -114,15 +149,29 @@ async def window(
     return {key: {source: concatenate(found) for source, found in of.items()} for key, of in parts.items()}
 
 
-async def last_local_day(tx: Connection, patient: int) -> int | None:
-    """The local day (days since 1970) of the patient's latest reading of any metric, or None."""
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """The local day (days since 1970) of a patient's latest reading, and at what time of that day it ended."""
+
+    day: int
+    ended_ms: int
+
+
+async def latest(tx: Connection, patient: int) -> Latest | None:
+    """The latest reading of any metric; None where there is none."""
     rows = await tx.fetch(
         "select metric, body from device_chunk where patient = $1 "
         "and month >= (select max(month) from device_chunk where patient = $1)",
         patient,
     )
     found = [unpack(row["body"], metric(row["metric"])) for row in rows]
-    return max((int(samples.local_day().max()) for samples in found), default=None)
+    if not found:
+        return None
+    day = max(int(samples.local_day().max()) for samples in found)
+    ends = [
+        int((samples.end_ms + samples.offset_min.astype(np.int64) * MINUTE_MS).max()) for samples in found
+    ]
+    return Latest(day, max(ends) - day * DAY_MS)
 
 
 async def save_sources(tx: Connection, patient: int, sources: Iterable[SourceIdentity]) -> None:
@@ -209,11 +258,6 @@ async def classes_not_shared(tx: Connection, patient: int) -> frozenset[str]:
     )
     refused = [frozenset(json.loads(row["not_shared"])) for row in rows]
     return frozenset.intersection(*refused) if refused else frozenset()
-
-
-def day_start_ms(day: int) -> int:
-    """The moment at which a day (days since 1970) begins in UTC."""
-    return day * DAY_MS
 
 
 def _import(row: asyncpg.Record | Mapping[str, Any], patient_id: str) -> ImportResult:

@@ -1,9 +1,9 @@
 """FHIR R4 JSON in and out: bytes to a plain tree whose structure has been checked, and back.
 
-A tree is what JSON has: dict, list, str, bool and int; a number with a fraction or an exponent is a Decimal, so that
-its digits are kept. The structure checked is that of the official definitions: only known elements, cardinalities,
-one value per choice, primitive formats, codes of required bindings, `_name` siblings, contained resources. Not
-checked here: invariants, profiles, other bindings, reference targets.
+A tree is what JSON has: dict, list, str, bool and int; a number with a fraction or an exponent is a Decimal,
+so that its digits are kept. The structure checked is that of the official definitions: only known elements,
+cardinalities, one value per choice, primitive formats, codes of required bindings, `_name` siblings,
+contained resources. Not checked here: invariants, profiles, other bindings, reference targets.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from carespine.kernel.errors import Invalid, Issue, Unprocessable
 def decode(raw: bytes, expected_type: str | None = None) -> dict[str, Any]:
     """The resource in a JSON text.
 
-    Raises Invalid when the text cannot be read (or is not a resource, or not of `expected_type`), Unprocessable when
-    its structure is not that of R4; the issues name each place as FHIRPath.
+    Raises Invalid when the text cannot be read (or is not a resource, or not of `expected_type`),
+    Unprocessable when its structure is not that of R4; the issues name each place as FHIRPath.
     """
     tree = json_text.read(raw)
     require_resource(tree, expected_type)

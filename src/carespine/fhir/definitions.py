@@ -17,6 +17,8 @@ import msgspec
 import zstandard
 
 RELEASE = "4.0.1"
+# Parameters without an expression: full text and filters, which search itself gives a meaning.
+UNINDEXED_PARAMETERS = frozenset({"_text", "_content", "_filter", "_list"})
 _SUMMARY, _MODIFIER, _CHOICE = 1, 2, 4
 
 
@@ -24,8 +26,8 @@ _SUMMARY, _MODIFIER, _CHOICE = 1, 2, 4
 class Element:
     """One element of a type. `max` None stands for `*`; `name` is `value` for `value[x]`.
 
-    `types` holds a backbone element's own path (`Patient.contact`); `targets` are the types that a Reference or
-    canonical may point to (empty: any); `binding` is (strength, value set URL without version).
+    `types` holds a backbone element's own path (`Patient.contact`); `targets` are the types that a Reference
+    or canonical may point to (empty: any); `binding` is (strength, value set URL without version).
     """
 
     name: str
@@ -60,8 +62,8 @@ class TypeDefinition:
 class SearchParameter:
     """A search parameter as it applies to one resource type.
 
-    `expression` holds only the alternatives for that type (empty for `_text`, `_content`, `_filter`); `components`
-    are (URL of the component's parameter, expression relative to each result of `expression`).
+    `expression` holds only the alternatives for that type (empty for `_text`, `_content`, `_filter`);
+    `components` are (URL of the component's parameter, expression relative to each result of `expression`).
     """
 
     code: str
@@ -94,7 +96,7 @@ def type_names() -> tuple[str, ...]:
 
 @cache
 def type_definition(name: str) -> TypeDefinition:
-    """The definition of `Patient`, `Patient.contact`, `HumanName`, `dateTime`, ...; KeyError if there is none."""
+    """The definition of `Patient`, `Patient.contact`, `HumanName`, `dateTime`, ...; else KeyError."""
     kind, base, abstract, rows = _data()["types"][name]
     elements = {row[0]: _element(row) for row in rows}
     return TypeDefinition(name, kind, base, abstract, MappingProxyType(elements))
@@ -134,14 +136,14 @@ def json_elements(type_name: str) -> Mapping[str, tuple[Element, str]]:
 
 
 def choice(type_name: str, json_name: str) -> tuple[str, str] | None:
-    """The (base, FHIR type) of a choice element's JSON name: ("Observation", "valueQuantity") -> value, Quantity."""
+    """Of a choice element's JSON name (base, FHIR type): Observation, valueQuantity -> value, Quantity."""
     element, fhir_type = json_elements(type_name).get(json_name, (None, ""))
     return (element.name, fhir_type) if element is not None and element.choice else None
 
 
 @cache
 def is_primitive(type_name: str) -> bool:
-    """Whether values of the type are JSON strings, numbers or booleans (with a `_name` sibling for extensions)."""
+    """Whether values of the type are JSON strings, numbers or booleans, with a `_name` sibling."""
     return bool(_data()["types"][type_name][0] == "primitive-type")
 
 

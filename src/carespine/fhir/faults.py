@@ -1,4 +1,5 @@
-"""What is wrong with the structure of a tree: the slow answer, every fault with its place, finding and expectation.
+"""What is wrong with the structure of a tree: the slow answer, every fault with its place, finding and
+expectation.
 
 Only called after `carespine.fhir.structure` has refused a tree; the two agree on what is a fault.
 """
@@ -19,7 +20,13 @@ from carespine.kernel.errors import Issue
 MAX_FAULTS = 50
 _SHOWN_CODES = 12
 _SHOWN_LENGTH = 60
-_JSON_KINDS = {dict: "an object", list: "an array", str: "a string", bool: "true or false", type(None): "null"}
+_JSON_KINDS = {
+    dict: "an object",
+    list: "an array",
+    str: "a string",
+    bool: "true or false",
+    type(None): "null",
+}
 
 
 def find_faults(tree: Any) -> list[Issue]:
@@ -34,8 +41,26 @@ def shown(value: Any) -> str:
     """A value as a message shows it: short, and never a whole object."""
     if isinstance(value, dict | list) or value is None:
         return _JSON_KINDS[type(value)]
-    text = repr(value) if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+    text = repr(value) if isinstance(value, str) else str(value)
+    if isinstance(value, bool):
+        text = text.lower()
     return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}..."
+
+
+@dataclass(frozen=True, slots=True)
+class _Spot:
+    """A member of an object: its JSON name without underscore, what it is, where the object is."""
+
+    name: str
+    element: Element
+    type: str
+    parent_path: str
+    depth: int
+
+    @property
+    def path(self) -> str:
+        choice = f".ofType({self.type})" if self.element.choice else ""
+        return f"{self.parent_path}.{self.element.name}{choice}"
 
 
 @dataclass(slots=True)
@@ -51,9 +76,13 @@ class _Finder:
             return
         name = value.get("resourceType")
         if name is None:
-            self.add("structure", path, f"{path} has no resourceType; expected the name of an R4 resource type.")
+            self.add(
+                "structure", path, f"{path} has no resourceType; expected the name of an R4 resource type."
+            )
         elif name not in definitions.resource_types():
-            self.add("structure", path, f"{path} has the resourceType {shown(name)}; R4 has no such resource type.")
+            self.add(
+                "structure", path, f"{path} has the resourceType {shown(name)}; R4 has no such resource type."
+            )
         else:
             self.object(value, name, path, depth)
 
@@ -68,14 +97,11 @@ class _Finder:
             if base not in elements or (base != name and not definitions.is_primitive(elements[base][1])):
                 self._unknown(name, type_name, path)
                 continue
-            element, fhir_type = elements[base]
-            place = f"{path}.{element.name}"
-            if element.choice:
-                place += f".ofType({fhir_type})"
+            spot = _Spot(base, *elements[base], path, depth)
             if base == name:
-                self._element(item, value, element, fhir_type, place, name, depth)
+                self._element(item, value, spot)
             else:
-                self._sibling(item, value, element, place, base, depth)
+                self._sibling(item, value, spot)
         self._finish(value, type_name, path)
 
     def _is_object(self, value: Any, type_name: str, path: str, depth: int) -> bool:
@@ -84,7 +110,9 @@ class _Finder:
         elif not value:
             self.add("structure", path, f"{path} is an empty object; leave it out or give it content.")
         elif depth > MAX_DEPTH:
-            self.add("too-long", path, f"{path} is nested too deeply; at most {MAX_DEPTH} levels are accepted.")
+            self.add(
+                "too-long", path, f"{path} is nested too deeply; at most {MAX_DEPTH} levels are accepted."
+            )
         elif value.keys() == {"id"} and not definitions.is_resource(type_name):
             self.add("structure", path, f"{path} has an id and nothing else; expected a value or children.")
         else:
@@ -98,22 +126,24 @@ class _Finder:
             hint = f" Write its type behind it, for example {element.json_names[0]}."
         else:
             hint = f" Did you mean {close[0]}?" if close else ""
-        self.add("structure", path, f"{path} has an element {shown(name)}; {type_name} has none of that name.{hint}")
+        self.add(
+            "structure",
+            path,
+            f"{path} has an element {shown(name)}; {type_name} has none of that name.{hint}",
+        )
 
-    def _element(
-        self, item: Any, parent: dict[str, Any], element: Element, fhir_type: str, path: str, name: str, depth: int
-    ) -> None:
-        if not element.many:
-            self._value(item, element, fhir_type, path, depth)
+    def _element(self, item: Any, parent: dict[str, Any], spot: _Spot) -> None:
+        if not spot.element.many:
+            self._value(item, spot, spot.path)
             return
-        if not self._is_list(item, path, element.max):
+        if not self._is_list(item, spot.path, spot.element.max):
             return
         for position, part in enumerate(item):
-            place = f"{path}[{position}]"
-            if part is not None or not definitions.is_primitive(fhir_type):
-                self._value(part, element, fhir_type, place, depth)
-            elif f"_{name}" not in parent:
-                self.add("structure", place, f"{place} is null; null is only for values that have extensions instead.")
+            place = f"{spot.path}[{position}]"
+            if part is not None or not definitions.is_primitive(spot.type):
+                self._value(part, spot, place)
+            elif f"_{spot.name}" not in parent:
+                self.add("structure", place, f"{place} is null; only what has extensions may be.")
 
     def _is_list(self, item: Any, path: str, most: int | None) -> bool:
         if not isinstance(item, list):
@@ -126,38 +156,39 @@ class _Finder:
             return True
         return False
 
-    def _value(self, item: Any, element: Element, fhir_type: str, path: str, depth: int) -> None:
-        if not definitions.is_primitive(fhir_type):
-            if isinstance(item, list):
-                self.add("structure", path, f"{path} is an array; it does not repeat, so expected an object.")
-            elif definitions.is_resource(fhir_type):
-                self.resource(item, path, depth + 1)
-            else:
-                self.object(item, fhir_type, path, depth + 1)
-            return
-        codes = bound_codes(element, fhir_type)
-        if codes is not None:
+    def _value(self, item: Any, spot: _Spot, path: str) -> None:
+        codes = bound_codes(spot.element, spot.type)
+        if not definitions.is_primitive(spot.type):
+            self._object(item, spot, path)
+        elif codes is not None:
             if not isinstance(item, str) or item not in codes:
                 self.add("code-invalid", path, f"{path} is {shown(item)}; expected {_one_of(codes)}.")
-        elif not PRIMITIVES[fhir_type].accepts(item):
-            self.add("value", path, f"{path} is {shown(item)}; expected {PRIMITIVES[fhir_type].expected}.")
+        elif not PRIMITIVES[spot.type].accepts(item):
+            self.add("value", path, f"{path} is {shown(item)}; expected {PRIMITIVES[spot.type].expected}.")
 
-    def _sibling(
-        self, item: Any, parent: dict[str, Any], element: Element, path: str, name: str, depth: int
-    ) -> None:
-        if not element.many:
-            self.object(item, "Element", path, depth + 1)
+    def _object(self, item: Any, spot: _Spot, path: str) -> None:
+        if isinstance(item, list):
+            self.add("structure", path, f"{path} is an array; it does not repeat, so expected an object.")
+        elif definitions.is_resource(spot.type):
+            self.resource(item, path, spot.depth + 1)
+        else:
+            self.object(item, spot.type, path, spot.depth + 1)
+
+    def _sibling(self, item: Any, parent: dict[str, Any], spot: _Spot) -> None:
+        path = spot.path
+        if not spot.element.many:
+            self.object(item, "Element", path, spot.depth + 1)
             return
         if not self._is_list(item, path, None):
             return
-        values = parent.get(name, [None] * len(item))
+        values = parent.get(spot.name, [None] * len(item))
         if not isinstance(values, list) or len(values) != len(item):
-            self.add("structure", path, f"{path} and _{name} differ in length; expected one item for each other.")
+            self.add("structure", path, f"{path} and _{spot.name} differ in length; expected equal lengths.")
             return
         for position, (own, part) in enumerate(zip(values, item, strict=True)):
             place = f"{path}[{position}]"
             if part is not None:
-                self.object(part, "Element", place, depth + 1)
+                self.object(part, "Element", place, spot.depth + 1)
             elif own is None:
                 self.add("structure", place, f"{place} has neither a value nor extensions.")
 

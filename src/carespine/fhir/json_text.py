@@ -39,8 +39,9 @@ def write(tree: Any) -> bytes:
 def duplicate_keys(raw: bytes, keys: int) -> list[str]:
     """Keys that occur twice in one object of `raw`, given how many keys its decoded tree holds.
 
-    Counting quotes that are followed by a colon is cheap, and equals the number of keys unless a key is repeated,
-    stands apart from its colon, or a string begins with a colon. Only then is the text read again, slowly.
+    Counting quotes that are followed by a colon is cheap, and equals the number of keys unless a key is
+    repeated, stands apart from its colon, or a string begins with a colon. Only then is the text read again,
+    slowly.
     """
     quoted_colons = raw.count(b'":') - (raw.count(b'\\":') if b"\\" in raw else 0)
     if quoted_colons == keys and not _has_loose_colon(raw):
@@ -56,6 +57,11 @@ def duplicate_keys(raw: bytes, keys: int) -> list[str]:
 
 
 def _has_loose_colon(raw: bytes) -> bool:
-    if b'" :' in raw:
-        return True
-    return any(space in raw and b'"' + space + b":" in raw for space in (b"\n", b"\t", b"\r"))
+    # The single bytes are looked for first, since compact JSON has none of them and that search is the fastest.
+    # A colon after a space within a string is a false alarm that costs only time.
+    return (
+        b" :" in raw
+        or (b"\n" in raw and b"\n:" in raw)
+        or (b"\t" in raw and b"\t:" in raw)
+        or (b"\r" in raw and b"\r:" in raw)
+    )

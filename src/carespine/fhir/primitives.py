@@ -1,7 +1,8 @@
 """The JSON forms of the R4 primitive types: what is accepted, and the words for what is expected.
 
-Source of the formats: FHIR R4, datatypes.html (primitive types). Where R4's published regular expression and its
-text differ the text is followed: dates must exist in the calendar, base64 must decode, integers have 32 bits.
+Source of the formats: FHIR R4, datatypes.html (primitive types). Where R4's published regular expression and
+its text differ the text is followed: dates must exist in the calendar, base64 must decode, integers have 32
+bits.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 INT_MIN, INT_MAX = -(2**31), 2**31 - 1
 # Ours: far beyond any measurement, and within what databases and other programs read without trouble.
 MAX_DECIMAL_DIGITS, MAX_DECIMAL_EXPONENT = 100, 300
+_TOO_LARGE = 10**MAX_DECIMAL_DIGITS
 # FHIR R4, datatypes.html#string: "Strings SHALL NOT exceed 1MB (1024*1024 characters) in size".
 MAX_STRING_LENGTH = 1024 * 1024
 
@@ -42,7 +44,7 @@ _DATE_LENGTH = 10
 
 @dataclass(frozen=True, slots=True)
 class Primitive:
-    """A primitive type. `repeats` says that the same values come again and again, so remembering them pays."""
+    """A primitive type. `repeats`: the same values come again and again, so remembering them pays."""
 
     name: str
     accepts: Callable[[Any], bool]
@@ -90,14 +92,14 @@ def _boolean(value: Any) -> bool:
 
 def _integer(least: int) -> Callable[[Any], bool]:
     def accepts(value: Any) -> bool:
-        return value.__class__ is int and least <= value <= INT_MAX
+        return value.__class__ is int and bool(least <= value <= INT_MAX)
 
     return accepts
 
 
 def _decimal(value: Any) -> bool:
     if value.__class__ is int:
-        return -(10**MAX_DECIMAL_DIGITS) < value < 10**MAX_DECIMAL_DIGITS
+        return bool(-_TOO_LARGE < value < _TOO_LARGE)
     if value.__class__ is not Decimal or not value.is_finite():
         return False
     digits = len(value.as_tuple().digits)
@@ -115,7 +117,7 @@ def _base64(value: Any) -> bool:
 
 
 def _xhtml(value: Any) -> bool:
-    return _text(value) and value.lstrip().startswith("<div")
+    return _text(value) and bool(value.lstrip().startswith("<div"))
 
 
 _ALL = (
@@ -136,7 +138,10 @@ _ALL = (
     Primitive("uuid", _matching(_is_uuid), "a UUID such as urn:uuid:c757873d-ec9a-4326-a141-556f43239520"),
     Primitive("date", _dated(_is_date), "a date: YYYY, YYYY-MM or YYYY-MM-DD", repeats=True),
     Primitive(
-        "dateTime", _dated(_is_date_time), "a date or YYYY-MM-DDThh:mm:ss with a zone (Z or +hh:mm)", repeats=True
+        "dateTime",
+        _dated(_is_date_time),
+        "a date or YYYY-MM-DDThh:mm:ss with a zone (Z or +hh:mm)",
+        repeats=True,
     ),
     Primitive("instant", _dated(_is_instant), "YYYY-MM-DDThh:mm:ss with a zone (Z or +hh:mm)", repeats=True),
     Primitive("time", _matching(_is_time), "a time of day: hh:mm:ss"),

@@ -1,8 +1,8 @@
 """Whether a tree keeps the structure of R4: the fast answer, yes or no, with one pass over the tree.
 
-A checker per type is built from the definitions on first use. It stops at the first fault without saying what it
-is; `carespine.fhir.faults` then finds and names all of them. Values of types that repeat (codes, URIs, dates) are
-remembered once accepted, which saves most of the pattern matching.
+A checker per type is built from the definitions on first use. It stops at the first fault without saying what
+it is; `carespine.fhir.faults` then finds and names all of them. Values of types that repeat (codes, URIs,
+dates) are remembered once accepted, which saves most of the pattern matching.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Rule = Callable[[Any, Tree, int], int]
 _NOTHING: frozenset[str] = frozenset()
 
 
-class Broken(Exception):  # noqa: N818 - a signal between two passes, never seen by a caller
+class Broken(Exception):
     """The structure is broken somewhere."""
 
 
@@ -89,7 +89,9 @@ def _rules(type_name: str) -> Mapping[str, tuple[frozenset[str] | set[str], Rule
         remembered, rule = _value_rule(element, fhir_type)
         if definitions.is_primitive(fhir_type):
             rules[f"_{json_name}"] = (_NOTHING, _sibling_list(json_name) if element.many else _sibling)
-            rules[json_name] = (_NOTHING, _primitive_list(rule, f"_{json_name}")) if element.many else (remembered, rule)
+            rules[json_name] = (
+                (_NOTHING, _primitive_list(rule, f"_{json_name}")) if element.many else (remembered, rule)
+            )
         else:
             rules[json_name] = (_NOTHING, _list_of(rule, element.max) if element.many else rule)
     return rules

@@ -1,20 +1,20 @@
 """The errors of the platform: one small tree, translated to HTTP and OperationOutcome at the edge.
 
-    CarespineError
-    ├── Invalid              the request is malformed or breaks a rule of the data      400
-    │   └── Unprocessable    well-formed, but the resource breaks a FHIR rule           422
-    ├── Unauthenticated      who is asking is not known                                 401
-    ├── Forbidden            who is asking is known, and may not                        403
-    ├── NotFound             there is no such thing, or none that the asker may know    404
-    ├── NotAllowed           the thing exists, the interaction does not                 405
-    ├── Conflict             the current state does not permit it                       409
-    ├── Gone                 it was deleted                                             410
-    ├── PreconditionFailed   If-Match, If-None-Exist and their kind                     412
-    ├── TooLarge             the body is over the limit                                 413
-    ├── UnsupportedMedia     the body's format is not one we read                       415
-    ├── TooMany              slow down                                                  429
-    ├── Unavailable          a part we depend on is away; try again                     503
-    └── Misconfigured        a setting is wrong or unsafe; the start is refused          -
+CarespineError
+├── Invalid              the request is malformed or breaks a rule of the data      400
+│   └── Unprocessable    well-formed, but the resource breaks a FHIR rule           422
+├── Unauthenticated      who is asking is not known                                 401
+├── Forbidden            who is asking is known, and may not                        403
+├── NotFound             there is no such thing, or none that the asker may know    404
+├── NotAllowed           the thing exists, the interaction does not                 405
+├── Conflict             the current state does not permit it                       409
+├── Gone                 it was deleted                                             410
+├── PreconditionFailed   If-Match, If-None-Exist and their kind                     412
+├── TooLarge             the body is over the limit                                 413
+├── UnsupportedMedia     the body's format is not one we read                       415
+├── TooMany              slow down                                                  429
+├── Unavailable          a part we depend on is away; try again                     503
+└── Misconfigured        a setting is wrong or unsafe; the start is refused          -
 """
 
 from __future__ import annotations

@@ -104,7 +104,12 @@ async def sign_in(tx: Connection, username: str, password: str, *, now: datetime
 
 
 async def session(
-    connection: Connection, value: str, *, now: datetime, address: str | None = None, request_id: str | None = None
+    connection: Connection,
+    value: str,
+    *,
+    now: datetime,
+    address: str | None = None,
+    request_id: str | None = None,
 ) -> BrowserSession | None:
     """The session a cookie's value opens, or None where there is none or its time is over."""
     row = await connection.fetchrow(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -37,7 +38,7 @@ def client_id_of(text: str) -> str:
     if len(text) > _MAX_LENGTH:
         raise Unauthenticated("The client assertion is longer than 8,192 characters.")
     try:
-        claims = jwt.json.loads(jws.extract_compact(text.encode()).payload)
+        claims = json.loads(jws.extract_compact(text.encode()).payload)
         subject = claims["sub"]
     except (JoseError, ValueError, KeyError, TypeError, UnicodeError) as error:
         raise Unauthenticated("The client assertion is not a readable JWT with a subject.") from error

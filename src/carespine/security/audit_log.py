@@ -29,7 +29,9 @@ class AuditLog:
 
     async def append(self, tx: Connection, events: Sequence[Event]) -> None:
         """Store the events with the caller's transaction: both stand or neither does."""
-        await tx.copy_records_to_table("audit_event", records=[self._row(event) for event in events], columns=_COLUMNS)
+        await tx.copy_records_to_table(
+            "audit_event", records=[self._row(event) for event in events], columns=_COLUMNS
+        )
 
     async def record(self, events: Sequence[Event]) -> None:
         """Store the events now; those of requests that arrive meanwhile share one commit."""

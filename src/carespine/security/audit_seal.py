@@ -40,14 +40,18 @@ async def seal(tx: Connection, key: ECKey, clock: Clock) -> int:
     """
     if not await tx.fetchval("select pg_try_advisory_xact_lock($1)", _LOCK):
         return 0
-    last = await tx.fetchrow("select number, to_xact::text, digest from audit_seal order by number desc limit 1")
+    last = await tx.fetchrow(
+        "select number, to_xact::text, digest from audit_seal order by number desc limit 1"
+    )
     number, start, previous = (last[0] + 1, last[1], last[2]) if last else (1, "0", _GENESIS)
     end = await tx.fetchval("select pg_snapshot_xmin(pg_current_snapshot())::text")
     rows = await _events(tx, start, end)
     if not rows:
         return 0
     digest = _digest(previous, rows)
-    signature = jws.serialize_compact({"alg": "ES256", "kid": key.kid}, _payload(number, len(rows), digest), key)
+    signature = jws.serialize_compact(
+        {"alg": "ES256", "kid": key.kid}, _payload(number, len(rows), digest), key
+    )
     await tx.execute(
         "insert into audit_seal values ($1, $2::text::xid8, $3::text::xid8, $4, $5, $6, $7)",
         number,

@@ -84,7 +84,9 @@ async def file(tx: Connection, consent: dict[str, Any], *, deleted: bool = False
     )
 
 
-async def permitted_classes(connection: Connection, patient: int, recipient: str, *, now: datetime) -> frozenset[str]:
+async def permitted_classes(
+    connection: Connection, patient: int, recipient: str, *, now: datetime
+) -> frozenset[str]:
     """The data classes the patient lets this recipient see now; EVERY_CLASS among them means all not denied.
 
     A denied class is never in the answer.
@@ -99,7 +101,9 @@ async def permitted_classes(connection: Connection, patient: int, recipient: str
     return frozenset(row["data_class"] for row in rows if row["permit"])
 
 
-async def permits(connection: Connection, patient: int, recipient: str, data_class: str, *, now: datetime) -> bool:
+async def permits(
+    connection: Connection, patient: int, recipient: str, data_class: str, *, now: datetime
+) -> bool:
     """Whether the patient lets this recipient see this class of data now."""
     return bool(
         await connection.fetchval(

@@ -33,7 +33,8 @@ class Reading(Visit):
     """Reading, within what the actor may reach."""
 
     async def read(self, resource_type: str, resource_id: str) -> dict[str, Any]:
-        return json_text.read((await self.read_stored(resource_type, resource_id)).body)
+        tree: dict[str, Any] = json_text.read((await self.read_stored(resource_type, resource_id)).body)
+        return tree
 
     async def read_stored(self, resource_type: str, resource_id: str) -> Stored:
         """The current version; raises Gone where it was deleted."""

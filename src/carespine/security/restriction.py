@@ -44,7 +44,7 @@ def patients(actor: Actor, arguments: Arguments, *, alias: str, now: datetime) -
         return f"{alias}.patient = {arguments.add(actor.patient_key)}"
     if actor.kind == "practitioner" and actor.organisation:
         return (
-            f"exists (select 1 from patient_index p join organisation_index o on o.id = p.organisation "
+            f"exists (select 1 from patient_index p join organisation_index o on o.id = p.organisation "  # noqa: S608
             f"where p.patient = {alias}.patient and o.ods = {arguments.add(actor.organisation)})"
         )
     if actor.kind == "app":
@@ -57,12 +57,13 @@ def _consented(actor: Actor, arguments: Arguments, *, alias: str, now: datetime)
     shares everything, or names the resource type as a data class."""
     moment, recipient = arguments.add(now), arguments.add(actor.id)
     patient_type = arguments.add(type_number("Patient"))
+    is_patient = f"{alias}.type = {patient_type}"
+    named = f"(select t.name from resource_type t where t.number = {alias}.type)"
     return (
-        f"coalesce((select bool_or(c.permit) and bool_and(c.permit or c.data_class <> '{EVERY_CLASS}') "
-        f"from consent_rule c where c.patient = {alias}.patient and c.recipient = {recipient} "
-        f"and c.starts <= {moment} and c.ends > {moment} and ({alias}.type = {patient_type} "
-        f"or c.data_class = '{EVERY_CLASS}' or c.data_class = (select t.name from resource_type t "
-        f"where t.number = {alias}.type))), false)"
+        f"coalesce((select bool_or(c.permit) and bool_and(c.permit or ({is_patient} "  # noqa: S608
+        f"and c.data_class <> '{EVERY_CLASS}')) from consent_rule c where c.patient = {alias}.patient "
+        f"and c.recipient = {recipient} and c.starts <= {moment} and c.ends > {moment} "
+        f"and ({is_patient} or c.data_class in ('{EVERY_CLASS}', {named}))), false)"
     )
 
 
@@ -70,7 +71,9 @@ async def reaches(
     connection: Connection, actor: Actor, targets: Iterable[tuple[int, str]], *, now: datetime
 ) -> bool:
     """Whether the actor may reach every one of the (patient key, resource type) pairs."""
-    pairs = sorted({(patient, type_number(kind)) for patient, kind in targets if patient != NOT_PATIENT_SCOPED})
+    pairs = sorted(
+        {(patient, type_number(kind)) for patient, kind in targets if patient != NOT_PATIENT_SCOPED}
+    )
     if actor.kind in ("open", "system") or not pairs:
         return True
     arguments = Arguments([patient for patient, _ in pairs], [number for _, number in pairs])

@@ -55,7 +55,9 @@ class TokenError(CarespineError):
 
     status, code = 400, "login"
 
-    def __init__(self, error: str, description: str, *, status: int = 400, client_id: str | None = None) -> None:
+    def __init__(
+        self, error: str, description: str, *, status: int = 400, client_id: str | None = None
+    ) -> None:
         super().__init__(description)
         self.error, self.status, self.client_id = error, status, client_id
 
@@ -94,7 +96,9 @@ class TokenService:
         if form.get("grant_type") != "client_credentials":
             raise TokenError("unsupported_grant_type", "This endpoint grants client_credentials only.")
         if form.get("client_assertion_type") != assertions.ASSERTION_TYPE:
-            raise TokenError("invalid_client", "client_assertion_type must be the JWT bearer type.", status=401)
+            raise TokenError(
+                "invalid_client", "client_assertion_type must be the JWT bearer type.", status=401
+            )
         text = form.get("client_assertion") or ""
         try:
             claimed = assertions.client_id_of(text)
@@ -102,8 +106,8 @@ class TokenService:
             raise TokenError("invalid_client", refusal.message, status=401) from refusal
         async with self._database.transaction() as tx:
             client = await self._authenticate(tx, claimed, text)
-            scopes = _grantable(form.get("scope") or "", client)
             certificate = await self._certificate(tx, client)
+            scopes = _grantable(form.get("scope") or "", client)
         return self._issue(client, scopes, certificate)
 
     async def actor(self, token: str, *, address: str | None = None, request_id: str | None = None) -> Actor:
@@ -136,7 +140,9 @@ class TokenService:
     async def _authenticate(self, tx: Connection, claimed: str, text: str) -> Client:
         client = await clients.find(tx, claimed)
         if client is None or not client.enabled:
-            raise TokenError("invalid_client", "The client is not registered here, or was disabled.", status=401)
+            raise TokenError(
+                "invalid_client", "The client is not registered here, or was disabled.", status=401
+            )
         try:
             assertion = assertions.check(
                 text, client_id=claimed, keys=client.keys(), audience=self.token_url, now=self._clock()
@@ -162,7 +168,9 @@ class TokenService:
         standing = await self._certificates.standing(tx, client.client_id)
         if not standing.allowed:
             raise TokenError(
-                "unauthorized_client", f"No certificate in force: {standing.reason}", client_id=client.client_id
+                "unauthorized_client",
+                f"No certificate in force: {standing.reason}",
+                client_id=client.client_id,
             )
         thumbprints = {key.thumbprint() for key in client.keys().keys}
         if standing.thumbprint not in thumbprints:
@@ -228,5 +236,6 @@ def _grantable(wanted: str, client: Client) -> frozenset[str]:
 async def forget_expired_assertions(tx: Connection, *, now: float | None = None) -> None:
     """Delete the assertions that would be refused as expired in any case."""
     await tx.execute(
-        "delete from oauth_assertion where expires < to_timestamp($1)", (now or time.time()) - assertions.SKEW_S
+        "delete from oauth_assertion where expires < to_timestamp($1)",
+        (now or time.time()) - assertions.SKEW_S,
     )

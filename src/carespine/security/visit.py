@@ -42,9 +42,16 @@ class Visit:
         """Add an event of a domain's verb to the trail; stored when the visit ends well."""
         self.events.append(
             Event(
-                self.actor, self.purpose, action, subtype, outcome=outcome, description=description,
-                patient=patient, what=what, detail=detail or {},
-            )  # fmt: skip
+                self.actor,
+                self.purpose,
+                action,
+                subtype,
+                outcome=outcome,
+                description=description,
+                patient=patient,
+                what=what,
+                detail=detail or {},
+            )
         )
 
     def _reachable(self, arguments: Arguments, *, alias: str = "r", interaction: str = "r") -> str:
@@ -72,8 +79,14 @@ class Visit:
         for patient in sorted(set(patients)) or [NOT_PATIENT_SCOPED]:
             self.events.append(
                 Event(
-                    self.actor, self.purpose, "E" if query else "R", subtype, patient=patient, what=what, query=query
-                )  # fmt: skip
+                    self.actor,
+                    self.purpose,
+                    "E" if query else "R",
+                    subtype,
+                    patient=patient,
+                    what=what,
+                    query=query,
+                )
             )
 
     def _note(self, action: Action, subtype: str, patient: int, what: str) -> None:
@@ -82,7 +95,13 @@ class Visit:
     def _refuse(self, subtype: str, *, what: str, patient: int = NOT_PATIENT_SCOPED) -> None:
         self.events.append(
             Event(
-                self.actor, self.purpose, "E", subtype, outcome="4", patient=patient, what=what,
+                self.actor,
+                self.purpose,
+                "E",
+                subtype,
+                outcome="4",
+                patient=patient,
+                what=what,
                 description="refused, or not found within reach",
-            )  # fmt: skip
+            )
         )

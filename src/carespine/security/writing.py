@@ -50,23 +50,39 @@ class Writing(Visit):
         self._match(found.get((resource_type, resource_id)), if_match, f"{resource_type}/{resource_id}")
         exists = any(not item.deleted for item in found.values())
         if exists and demand_match and if_match is None:
-            raise PreconditionFailed("An update must name the version it replaces: send If-Match with its ETag.")
+            raise PreconditionFailed(
+                "An update must name the version it replaces: send If-Match with its ETag."
+            )
         await self._write([tree], found, interaction="u" if exists else "c", checked=checked)
         return await self._last(tree)
 
-    async def delete(self, resource_type: str, resource_id: str, *, if_match: int | None = None) -> Stored | None:
+    async def delete(
+        self, resource_type: str, resource_id: str, *, if_match: int | None = None
+    ) -> Stored | None:
         """Delete a resource; its versions stay. None where there was nothing to delete."""
         self._demand(resource_type, "d", "delete", what=f"{resource_type}/{resource_id}")
-        found = (await resources.lock(self.tx, [(resource_type, resource_id)])).get((resource_type, resource_id))
+        found = (await resources.lock(self.tx, [(resource_type, resource_id)])).get(
+            (resource_type, resource_id)
+        )
         if found is not None:
-            await self._demand_reach([(found.patient, resource_type)], "delete", f"{resource_type}/{resource_id}")
+            await self._demand_reach(
+                [(found.patient, resource_type)], "delete", f"{resource_type}/{resource_id}"
+            )
         self._match(found, if_match, f"{resource_type}/{resource_id}")
         if found is None or found.deleted:
             return None
         write = Write(
-            resource_type, resource_id, found.version + 1, self._after(found), True, b"",
-            found.patient, found.rid, None, found,
-        )  # fmt: skip
+            resource_type,
+            resource_id,
+            found.version + 1,
+            self._after(found),
+            True,
+            b"",
+            found.patient,
+            found.rid,
+            None,
+            found,
+        )
         await resources.save(self.tx, [write])
         await filing.unfile(self.tx, resource_type, resource_id)
         self._note("D", "delete", found.patient, f"{resource_type}/{resource_id}/_history/{write.version}")
@@ -142,9 +158,17 @@ class Writing(Visit):
         tree.update(meta=meta)
         body = codec.encode({**head, **{key: value for key, value in tree.items() if key not in head}})
         return Write(
-            tree["resourceType"], tree["id"], version, updated, False, body, patient_key_of(tree),
-            previous.rid if previous else new_rid(), index(tree), previous,
-        )  # fmt: skip
+            tree["resourceType"],
+            tree["id"],
+            version,
+            updated,
+            False,
+            body,
+            patient_key_of(tree),
+            previous.rid if previous else new_rid(),
+            index(tree),
+            previous,
+        )
 
     def _after(self, previous: Stored | None) -> datetime:
         """Now, in the milliseconds that FHIR shows; never before the version that it replaces."""
@@ -153,7 +177,8 @@ class Writing(Visit):
         return max(now, previous.updated) if previous else now
 
     async def _last(self, tree: dict[str, Any]) -> dict[str, Any]:
-        return json_text.read(self._written[(tree["resourceType"], tree["id"])].body)
+        last: dict[str, Any] = json_text.read(self._written[(tree["resourceType"], tree["id"])].body)
+        return last
 
     def written(self, resource_type: str, resource_id: str) -> Write:
         """The write that the last verb made of this resource."""

@@ -39,8 +39,7 @@ class Loaded:
 def documents(path: Path) -> Iterator[tuple[str, bytes]]:
     """Each JSON document of a file with its place ("file.ndjson:3"); raises Invalid for an unreadable file."""
     try:
-        opened = gzip.open(path) if path.suffix == ".gz" else path.open("rb")
-        with opened as file:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             if ".ndjson" in path.name or ".jsonl" in path.name:
                 for number, line in enumerate(file, start=1):
                     if line.strip():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -158,6 +159,6 @@ class Application:
     base_url: str
     profile: str
     contact: str
-    jwks: dict[str, object]
+    jwks: dict[str, Any]
     thumbprint: str
     created: datetime

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     Pool = asyncpg.Pool[asyncpg.Record]
 
 T = TypeVar("T")
+_TRY_AGAIN = "The database is away; please try again."
 
 # What a transaction may meet because of another one; running it again is right and enough.
 TRANSIENT = (
@@ -25,13 +26,15 @@ TRANSIENT = (
     asyncpg.UniqueViolationError,
 )
 _ATTEMPTS = 12
-_AWAY = (
-    OSError,
+_LOST = (
     asyncpg.CannotConnectNowError,
     asyncpg.ConnectionDoesNotExistError,
     asyncpg.InterfaceError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
 )
+_AWAY = (OSError, *_LOST)
 
 
 async def _keep_state(_connection: object) -> None:
@@ -74,10 +77,15 @@ class Database:
         if self._pool is None:
             raise Unavailable("The database is not open.")
         try:
-            async with self._pool.acquire() as connection:
-                yield connection
+            connection = await self._pool.acquire()
         except _AWAY as error:
-            raise Unavailable("The database is away; please try again.") from error
+            raise Unavailable(_TRY_AGAIN) from error
+        try:
+            yield connection
+        except _LOST as error:
+            raise Unavailable(_TRY_AGAIN) from error
+        finally:
+            await self._pool.release(connection)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:

@@ -75,12 +75,13 @@ class _Account:
         command = ["/bin/sh", "-c", f'test -{mode} "$1"', "sh", str(path)]
         return self.run(command).returncode == 0
 
-    def run(self, command: list[str], **options: object) -> subprocess.CompletedProcess[str]:
+    def run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
         who: dict[str, object] = {}
         if self.is_other:
             who = {"user": self.uid, "group": self.gid, "extra_groups": []}
-        settings: dict[str, object] = {"capture_output": True, "text": True, "check": False, "cwd": "/"}
-        return subprocess.run(command, **(settings | who | options))  # type: ignore[call-overload,no-any-return]  # noqa: S603
+        return subprocess.run(  # type: ignore[call-overload,no-any-return]  # noqa: S603
+            command, check=False, capture_output=True, text=True, cwd="/", **who
+        )
 
 
 class EmbeddedPostgres:
@@ -96,7 +97,8 @@ class EmbeddedPostgres:
         self._durable = durable
         self._process: subprocess.Popen[bytes] | None = None
         self._bin = _binaries()
-        self.cluster = self._wanted_dir / "postgres"
+        self._wanted_dir.mkdir(parents=True, exist_ok=True)
+        self.cluster = self._place()
 
     @property
     def url(self) -> str:
@@ -119,7 +121,9 @@ class EmbeddedPostgres:
         deadline = time.monotonic() + _START_TIMEOUT_S
         while not self._accepts():
             if time.monotonic() > deadline:
-                raise Unavailable(f"The embedded PostgreSQL did not start; {self._log()} ends: {self._last_words()}")
+                raise Unavailable(
+                    f"The embedded PostgreSQL did not start; {self._log()} ends: {self._last_words()}"
+                )
             self._launch_if_down()
             time.sleep(0.02)
         self._create_database()
@@ -137,6 +141,16 @@ class EmbeddedPostgres:
             process.send_signal(signal.SIGQUIT)
             process.wait(timeout=10)
 
+    def remove(self) -> None:
+        """Delete the cluster and all its data; a server that runs over it is stopped first."""
+        if (pid := self.pid) is not None:
+            os.kill(pid, signal.SIGINT)
+            deadline = time.monotonic() + _START_TIMEOUT_S
+            while _is_alive(pid) and time.monotonic() < deadline:
+                time.sleep(0.02)
+        shutil.rmtree(self.cluster, ignore_errors=True)
+        shutil.rmtree(self._socket_dir(), ignore_errors=True)
+
     def _log(self) -> Path:
         return self.cluster.parent / "postgres.log"
 
@@ -152,13 +166,16 @@ class EmbeddedPostgres:
         name = hashlib.sha256(str(self.cluster).encode()).hexdigest()[:16]
         return Path(tempfile.gettempdir()) / f"carespine-{self._account.uid}-{name}"
 
+    def _place(self) -> Path:
+        """Where the cluster lies: in the chosen folder, or, where the server's account may not enter that
+        (a home, a private temporary folder), in a folder of its own."""
+        if not self._account.is_other or self._account.reaches(self._wanted_dir, "x"):
+            return self._wanted_dir / "postgres"
+        name = hashlib.sha256(str(self._wanted_dir).encode()).hexdigest()[:16]
+        return _SHARED_HOME / name / "postgres"
+
     def _prepare_folders(self) -> None:
-        self._wanted_dir.mkdir(parents=True, exist_ok=True)
-        if self._account.is_other and not self._account.reaches(self._wanted_dir, "x"):
-            # The other account may not enter the chosen folder (a home, a private temporary folder).
-            name = hashlib.sha256(str(self._wanted_dir).encode()).hexdigest()[:16]
-            self.cluster = _SHARED_HOME / name / "postgres"
-            self.cluster.parent.mkdir(parents=True, exist_ok=True)
+        self.cluster.parent.mkdir(parents=True, exist_ok=True)
         if self._account.is_other and not self._account.reaches(self._bin / "postgres", "x"):
             self._bin = _shared_binaries(self._bin)
         for folder in (self.cluster, self._socket_dir()):
@@ -166,7 +183,9 @@ class EmbeddedPostgres:
             if self._account.is_other:
                 os.chown(folder, self._account.uid, self._account.gid)
             if folder.stat().st_uid != self._account.uid:
-                raise Misconfigured(f"The folder {folder} belongs to another user; choose another with --data.")
+                raise Misconfigured(
+                    f"The folder {folder} belongs to another user; choose another with --data."
+                )
             folder.chmod(0o700)
 
     def _initialise(self) -> None:
@@ -240,7 +259,7 @@ def _shared_binaries(binaries: Path) -> Path:
         libraries = install.parent.with_name(install.parent.name + ".libs")  # found relative to the programs
         if libraries.exists():
             shutil.copytree(libraries, partial / libraries.name, symlinks=True)
-        partial.chmod(0o755)  # noqa: S103 -- programs only, for the account that runs them
+        partial.chmod(0o755)
         with suppress(OSError):
             partial.rename(target)
         shutil.rmtree(partial, ignore_errors=True)

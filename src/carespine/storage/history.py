@@ -64,6 +64,7 @@ async def versions(
     total = await connection.fetchval(f"select count(*) from ({both}) both_tables", *arguments.values)  # noqa: S608
     limit, offset = arguments.add(window.count), arguments.add(window.offset)
     rows = await connection.fetch(
-        f"{both} order by updated desc, rid desc, version desc limit {limit} offset {offset}", *arguments.values
+        f"{both} order by updated desc, rid desc, version desc limit {limit} offset {offset}",
+        *arguments.values,
     )
     return Versions([stored(row) for row in rows], total)

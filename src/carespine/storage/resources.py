@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from carespine.storage import index_rows
 from carespine.storage.rows import Stored, Write
-from carespine.storage.types import param_number, type_name, type_number
+from carespine.storage.types import type_name, type_number
 
 if TYPE_CHECKING:
     import asyncpg
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     from carespine.storage.database import Connection
 
 _COLUMNS = "type, id, version, updated, deleted, body, patient, rid"
-_INDEX_TABLES = ("index_date", "index_number", "index_quantity", "index_string")
+# The positions of a resource belong to no parameter but `near`.
+_POSITIONED: dict[str, list[str]] = {"index_position": []}
 
 
 def stored(row: asyncpg.Record | Sequence[Any]) -> Stored:
@@ -23,7 +25,12 @@ def stored(row: asyncpg.Record | Sequence[Any]) -> Stored:
 
 
 async def read(
-    connection: Connection, resource_type: str, resource_id: str, *, where: str = "true", arguments: Sequence[Any] = ()
+    connection: Connection,
+    resource_type: str,
+    resource_id: str,
+    *,
+    where: str = "true",
+    arguments: Sequence[Any] = (),
 ) -> Stored | None:
     """The current version (also of a deleted resource). `where` restricts table alias r; its arguments
     are numbered from $3."""
@@ -98,7 +105,17 @@ async def save(tx: Connection, writes: Sequence[Write]) -> None:
 def _resource_record(write: Write) -> tuple[Any, ...]:
     keys = sorted(write.entries.keys) if write.entries else []
     number = type_number(write.type)
-    return write.patient, write.rid, number, write.id, write.version, write.updated, write.deleted, write.body, keys
+    return (
+        write.patient,
+        write.rid,
+        number,
+        write.id,
+        write.version,
+        write.updated,
+        write.deleted,
+        write.body,
+        keys,
+    )
 
 
 async def _supersede(tx: Connection, updates: Sequence[Write]) -> None:
@@ -110,7 +127,7 @@ async def _supersede(tx: Connection, updates: Sequence[Write]) -> None:
         "join unnest($1::bigint[], $2::bigint[]) as old(patient, rid) using (patient, rid)",
         *where,
     )
-    for table in _INDEX_TABLES:
+    for table in index_rows.COLUMNS:
         await tx.execute(
             f"delete from {table} i using unnest($1::bigint[], $2::bigint[]) as old(patient, rid) "  # noqa: S608
             "where i.patient = old.patient and i.rid = old.rid",
@@ -136,20 +153,7 @@ async def _supersede(tx: Connection, updates: Sequence[Write]) -> None:
 
 
 async def _save_index(tx: Connection, writes: Sequence[Write]) -> None:
-    rows: dict[str, list[tuple[Any, ...]]] = {table: [] for table in _INDEX_TABLES}
-    for write in writes:
-        if write.entries is not None:
-            _index_records(write, write.entries, rows)
-    for table, columns in _INDEX_COLUMNS.items():
-        if rows[table]:
-            await tx.copy_records_to_table(
-                table, records=rows[table], columns=["patient", "rid", "param", *columns]
-            )
-
-
-_INDEX_COLUMNS = {
-    "index_date": ["low", "high"],
-    "index_number": ["low", "high"],
-    "index_quantity": ["unit", "code", "low", "high"],
-    "index_string": ["value"],
-}
+    for table, rows in index_rows.rows_of(writes).items():
+        if rows:
+            columns = ["patient", "rid", *_POSITIONED.get(table, ["param"]), *index_rows.COLUMNS[table]]
+            await tx.copy_records_to_table(table, records=rows, columns=columns)

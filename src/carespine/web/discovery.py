@@ -94,12 +94,16 @@ async def _token(platform: Platform, request: Request) -> Response:
         return JSONResponse(body, error.status, {"Pragma": "no-cache"})
     client = grant.client
     actor = Actor(
-        "app", client.client_id, client.name, "client", organisation=client.organisation,
-        certificate=grant.certificate, address=address, request_id=request_id,
-    )  # fmt: skip
-    await platform.audit.record(
-        [Event(actor, ADMINISTRATION, "E", "token", detail={"scope": grant.scope})]
+        "app",
+        client.client_id,
+        client.name,
+        "client",
+        organisation=client.organisation,
+        certificate=grant.certificate,
+        address=address,
+        request_id=request_id,
     )
+    await platform.audit.record([Event(actor, ADMINISTRATION, "E", "token", detail={"scope": grant.scope})])
     return JSONResponse(
         {
             "access_token": grant.access_token,

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from carespine.kernel.errors import CarespineError, Invalid, TooLarge, Unauthenticated
-from carespine.security import actor as actors
-from carespine.security.actor import TREATMENT, Actor
-from carespine.security.audit_event import Event
+from carespine.kernel.errors import CarespineError, Invalid, TooLarge
+from carespine.security.actor import TREATMENT
 from carespine.spine.fhir_api import answer
 from carespine.spine.fhir_api.exchange import Exchange
 from carespine.spine.fhir_api.pairs import query_pairs
+from carespine.web import signing_in
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from carespine.web.platform import Platform
 
 PREFIX = "/fhir"
-_ANONYMOUS = "anonymous"
 
 
 class FhirEndpoint:
@@ -50,51 +48,17 @@ class FhirEndpoint:
             pairs = tuple(query_pairs(scope["query_string"].decode("latin-1")))
             if parts == ("metadata",) and scope["method"] in ("GET", "HEAD"):
                 return self._platform.fhir.metadata(self._base, pretty=("_pretty", "true") in pairs)
-            actor = await self._actor(scope, headers)
+            address = (scope.get("client") or (None,))[0]
+            request_id = scope["state"]["request_id"]
+            actor = await signing_in.bearer_actor(
+                self._platform, headers.get("authorization", ""), address=address, request_id=request_id
+            )
             body = await _body(receive, headers, self._limit)
         except CarespineError as error:
             return answer.refusal(error)
         purpose = TREATMENT
         exchange = Exchange(scope["method"], parts, pairs, headers, body, actor, purpose, self._base)
         return await self._platform.fhir.answer(exchange)
-
-    async def _actor(self, scope: Scope, headers: dict[str, str]) -> Actor:
-        address = (scope.get("client") or (None,))[0]
-        try:
-            return await bearer_actor(
-                self._platform, headers, address=address, request_id=scope["state"]["request_id"]
-            )
-        except CarespineError as error:
-            await record_refusal(self._platform, error, address, scope["state"]["request_id"])
-            raise
-
-
-async def bearer_actor(
-    platform: Platform, headers: dict[str, str], *, address: str | None, request_id: str | None
-) -> Actor:
-    """Who a request's Authorization header speaks for; the open actor where the server was started open."""
-    scheme, _, token = headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and token.strip():
-        try:
-            return await platform.tokens.actor(token.strip(), address=address, request_id=request_id)
-        except Unauthenticated as error:
-            error.headers["WWW-Authenticate"] = 'Bearer realm="carespine", error="invalid_token"'
-            raise
-    if platform.settings.open:
-        return actors.open_access(address)
-    raise Unauthenticated(
-        "Sign in first: send an access token as Authorization: Bearer.",
-        headers={"WWW-Authenticate": 'Bearer realm="carespine"'},
-    )
-
-
-async def record_refusal(
-    platform: Platform, error: CarespineError, address: str | None, request_id: str | None
-) -> None:
-    """A refusal before anyone was let in is on record too."""
-    unknown = Actor("app", _ANONYMOUS, _ANONYMOUS, "not signed in", address=address, request_id=request_id)
-    event = Event(unknown, TREATMENT, "E", "sign-in", outcome="4", description=error.message)
-    await platform.audit.record([event])
 
 
 async def _body(receive: Receive, headers: dict[str, str], limit: int) -> bytes:

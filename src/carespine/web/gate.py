@@ -74,10 +74,17 @@ class Gate:
             self._in_flight -= 1
             spent = round((time.perf_counter() - started) * 1000, 1)
             _log.info(
-                "request", request_id=request_id, method=scope["method"], area=_area(scope), status=status, ms=spent
-            )  # fmt: skip
+                "request",
+                request_id=request_id,
+                method=scope["method"],
+                area=_area(scope),
+                status=status,
+                ms=spent,
+            )
 
-    def _dress(self, headers: Any, request_id: str, given: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    def _dress(
+        self, headers: Any, request_id: str, given: list[tuple[bytes, bytes]]
+    ) -> list[tuple[bytes, bytes]]:
         present = {name.lower() for name, _ in headers}
         extra = [pair for pair in (*self._extra, _NO_STORE) if pair[0] not in present]
         return [*headers, *extra, (b"x-request-id", request_id.encode()), *given]
@@ -99,7 +106,9 @@ def _area(scope: Scope) -> str:
     return "/".join(scope["path"].split("/")[1:3])[:60]
 
 
-async def reply(send: Send, status: int, body: bytes, *, headers: list[tuple[bytes, bytes]] | None = None) -> None:
+async def reply(
+    send: Send, status: int, body: bytes, *, headers: list[tuple[bytes, bytes]] | None = None
+) -> None:
     """Send a whole answer of FHIR JSON."""
     start = [(b"content-type", answer.CONTENT_TYPE.encode()), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": [*start, *(headers or [])]})
@@ -111,4 +120,6 @@ def outcome_of(error: CarespineError) -> bytes:
 
 
 _BUSY = answer.outcome([Issue("throttled", "The server has as much to do as it can; try again in a second.")])
-_BROKEN = answer.outcome([Issue("exception", "Something went wrong here. The request id names it in the log.")])
+_BROKEN = answer.outcome(
+    [Issue("exception", "Something went wrong here. The request id names it in the log.")]
+)

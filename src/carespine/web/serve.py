@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import socket
 import threading
@@ -50,6 +51,8 @@ def serve(settings: Settings, *, on_ready: Callable[[str], None]) -> None:
         os.environ[RUN_VARIABLE] = json.dumps(
             {"settings": settings.model_dump(mode="json"), "database_url": url}
         )
+        # Forked workers would inherit locks that other threads hold, the import system's among them.
+        multiprocessing.set_start_method("spawn", force=True)
         threading.Thread(target=_announce, args=(settings, on_ready), daemon=True).start()
         Server(
             "carespine.web.app:create",

@@ -34,7 +34,8 @@ class Settings(BaseSettings):
         Path(".carespine"), description="Folder for the embedded database, the keys and the evidence."
     )
     database: str | None = Field(
-        None, description="URL of a PostgreSQL 15 or later (postgresql://...); without it the embedded one runs."
+        None,
+        description="URL of a PostgreSQL 15 or later (postgresql://...); without it the embedded one runs.",
     )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8600, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
@@ -43,7 +44,8 @@ class Settings(BaseSettings):
         "", description="Public address of the server, without a final slash; http://HOST:PORT when empty."
     )
     open: bool = Field(
-        False, description="FHIR without sign-in, for trying tools; refused on anything but a loopback address."
+        False,
+        description="FHIR without sign-in, for trying tools; refused on anything but a loopback address.",
     )
     demo: bool = Field(False, description="Show the demonstration's sign-ins on the first page.")
     max_body_mb: int = Field(32, ge=1, le=1024, description="Largest body of a FHIR request, in MiB.")
@@ -60,7 +62,9 @@ class Settings(BaseSettings):
         "mailto:security@carespine.example",
         description="Where to report vulnerabilities (security.txt, RFC 9116).",
     )
-    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level that is logged.")
+    log_level: str = Field(
+        "info", pattern="^(debug|info|warning|error)$", description="Least level that is logged."
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -68,8 +72,8 @@ class Settings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 -- the library's signature
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 

@@ -145,7 +145,7 @@ CONSENTING_PATIENT = StoryPatient(
     background="british",
     ethnic_category="A",
     conditions=(("hypertension", date(2015, 3, 9)), ("type-2-diabetes", date(2018, 10, 23))),
-    baseline=Baseline(systolic=146, diastolic=88, height_cm=163, weight_kg=84.5, hba1c=56),
+    baseline=Baseline(systolic=146, diastolic=91, height_cm=163, weight_kg=84.5, hba1c=56),
     wears_devices=True,
 )
 # Has a watch as well, and has not agreed: his readings are refused.

@@ -32,6 +32,8 @@ def weights(shop: Workshop) -> Iterator[str]:
     dice = shop.dice("weight")
     for number in range(0, shop.length, 7):
         at = shop.clock.moment(shop.day(number), 6 * 60 + dice.between(40, 59))
+        if shop.clock.zone_at(at) != shop.wearer.home_zone:
+            continue  # the scale stays at home
         kg = round(_weight(shop, number) + dice.normal(0, 0.25), 2)
         shop.truth.weights_kg.append((aware(at), kg))
         meta = (("HKTimeZone", shop.clock.zone_at(at)), ("HKWasUserEntered", "0"))
@@ -49,6 +51,8 @@ def body_fat(shop: Workshop) -> Iterator[str]:
     dice = shop.dice("body fat")
     for number in range(0, shop.length, 7):
         at = shop.clock.moment(shop.day(number), 6 * 60 + 50)
+        if shop.clock.zone_at(at) != shop.wearer.home_zone:
+            continue
         value = f"{dice.between(335, 355) / 1000:g}"
         yield shop.count(
             FAT, shop.pen.record(FAT, shop.sources.scale, start=at, end=at, value=value, unit="%")

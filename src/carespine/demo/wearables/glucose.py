@@ -23,9 +23,9 @@ _SENSOR_ENDS_BEFORE_END = 1  # days
 _WARM_UP = (5 * 24 * 12, 24)  # after so many readings the sensor is changed, and so many are missing
 _DROPPED = 0.02
 # (hour, rise at the peak in tenths of mmol/L): breakfast, lunch, dinner.
-_MEALS = ((7.8, 33), (13.0, 27), (19.0, 38))
+_MEALS = ((7.8, 44), (13.0, 37), (19.0, 50))
 _RISE_HOURS, _FALL_HOURS = 1.1, 2.6
-_FASTING_TENTHS = 66
+_FASTING_TENTHS = 76
 _METER_TIMES = ((7 * 60, 1), (20 * 60, 2))  # minute of the day, meal time: 1 before, 2 after
 _METER_DAYS_IN_SEVEN = 4
 
@@ -70,7 +70,7 @@ def meter(shop: Workshop) -> Iterator[str]:
             continue
         for minute, meal in _METER_TIMES:
             at = shop.clock.moment(day, minute + dice.between(0, 25))
-            mmol = dice.normal(7.1 if meal == 1 else 9.2, 0.9)
+            mmol = dice.normal(7.8 if meal == 1 else 10.1, 0.9)
             meta = (
                 ("HKBloodGlucoseMealTime", str(meal)),
                 ("HKTimeZone", shop.clock.zone_at(at)),
@@ -102,5 +102,5 @@ def _level(dice: Dice, hour: float, peaks: list[float], *, low_night: bool) -> i
         elif _RISE_HOURS <= since < _RISE_HOURS + _FALL_HOURS:
             level += peak * (1 - (since - _RISE_HOURS) / _FALL_HOURS)
     if low_night and 2.5 <= hour < 3.5:
-        level -= 33
+        level -= 42
     return max(round(level), 24)

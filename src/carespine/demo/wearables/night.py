@@ -95,9 +95,7 @@ def variability(shop: Workshop) -> Iterator[str]:
                 f'   <InstantaneousBeatsPerMinute bpm="{dice.between(52, 66)}" time="{clock}"/>\n'
                 for clock in ("3:02:11.04", "3:02:12.09", "3:02:13.11")
             )
-            inside = (
-                f"  <HeartRateVariabilityMetadataList>\n{beats}  </HeartRateVariabilityMetadataList>\n"
-            )
+            inside = f"  <HeartRateVariabilityMetadataList>\n{beats}  </HeartRateVariabilityMetadataList>\n"
             yield shop.count(
                 VARIABILITY,
                 shop.pen.record(

@@ -41,7 +41,7 @@ def wearer_of(patient: StoryPatient) -> Wearer:
         height_cm=round(patient.baseline.height_cm),
         weight_kg=patient.baseline.weight_kg,
         systolic=patient.baseline.systolic - 5,
-        diastolic=patient.baseline.diastolic - 5 + 4,
+        diastolic=patient.baseline.diastolic - 5,
         has_diabetes=any(name.endswith("diabetes") for name, _ in patient.conditions),
     )
 
@@ -78,23 +78,25 @@ class Sources:
 def sources_of(wearer: Wearer) -> Sources:
     """The wearer's sources; brands other than Apple's are invented."""
     possessive = f"{wearer.given}{_APOSTROPHE}s"
-    apple = "manufacturer:Apple Inc., model:"
+    apple, northgate = "manufacturer:Apple Inc., model:", "manufacturer:Northgate Medical, model:"
     return Sources(
         phone=_source(
-            f"{possessive} iPhone", "26.1", f", name:iPhone, {apple}iPhone, hardware:iPhone15,4, software:26.1>"
+            f"{possessive} iPhone",
+            "26.1",
+            f", name:iPhone, {apple}iPhone, hardware:iPhone15,4>",
         ),
         watch=_source(
             f"{possessive} Apple{_NO_BREAK_SPACE}Watch",
             "26.1",
-            f", name:Apple Watch, {apple}Watch, hardware:Watch7,1, software:26.1>",
+            f", name:Apple Watch, {apple}Watch, hardware:Watch7,1>",
         ),
         health=_source("Health", "26.1", None),
         cuff=_source(
-            "CuffLink", "4.2.0", ", name:CuffLink M7, manufacturer:Northgate Medical, model:M7, software:2.11>"
+            "CuffLink",
+            "4.2.0",
+            f", name:CuffLink M7, {northgate}M7, software:2.11>",
         ),
-        scale=_source(
-            "ScaleSync", "311", ", name:ScaleSync S2, manufacturer:Northgate Medical, model:S2, software:1.9>"
-        ),
+        scale=_source("ScaleSync", "311", f", name:ScaleSync S2, {northgate}S2, software:1.9>"),
         meter=_source("Sugarlog", "7.0.3", ", name:Sugarlog Meter, manufacturer:Ferrous Labs, model:GM3>"),
         sensor=_source("GlucoTrail", "1.14", ", name:GlucoTrail 15, manufacturer:Ferrous Labs, model:G15>"),
     )

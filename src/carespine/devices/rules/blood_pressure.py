@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from typing import Literal
 
 RULE = "NICE NG136, sections 1.2 and 1.4 (home blood pressure monitoring), checked 2026-11"
@@ -127,7 +128,7 @@ def confirmed_severe(readings: Sequence[BloodPressure]) -> BloodPressure | None:
     A single high reading never alarms: it must be repeated at least a minute and at most half an hour apart.
     """
     severe = [reading for reading in protocol_days(readings) if _is_severe(reading)]
-    for earlier, later in reversed(list(zip(severe, severe[1:], strict=False))):
+    for earlier, later in reversed(list(pairwise(severe))):
         if MINUTES_APART <= later.at - earlier.at <= RECORDING_LENGTH:
             return later
     return None

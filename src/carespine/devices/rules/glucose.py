@@ -62,8 +62,8 @@ def profile(
 ) -> CgmProfile | CgmRefused:
     """The report of the 14 local days up to the latest reading.
 
-    Columns of equal length, ordered by time: moment, local day, the value in both units, and in which of them it
-    was measured; limits are applied in that unit, because rounding would move readings across them.
+    Columns of equal length, ordered by time: moment, local day, the value in both units, and in which of them
+    it was measured; limits are applied in that unit, because rounding would move readings across them.
     """
     if not len(moment_ms):
         return CgmRefused(0, 0.0, (f"A sensor profile needs {DAYS_NEEDED} days of readings.",))

@@ -32,27 +32,22 @@ class Mean:
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """The mean of the latest week and of four weeks, each None on too few days, and what they changed by.
-
-    `change` is the week (or the four weeks) against the same length before, or against the baseline before.
-    """
+    """The mean of the latest week and of four weeks, and of the same lengths before; None on too few days."""
 
     week: Mean | None
     four_weeks: Mean | None
     week_before: Mean | None
     four_weeks_before: Mean | None
 
-    @property
-    def enough(self) -> bool:
-        return self.week is not None
-
 
 @dataclass(frozen=True, slots=True)
 class WeightTrend:
-    """The latest weight; kg a week over 28 days; kg in four weeks. None where there is too little."""
+    """The latest weight; the mean of the last 7 days; kg a week over 28 days; the change of the 7-day mean in
+    four weeks. None where there is too little."""
 
     latest_kg: float
     latest_day: int
+    week_kg: float | None
     slope_kg_per_week: float | None
     change_kg: float | None
     weighings: int
@@ -84,7 +79,7 @@ def baseline_change(values: ByDay, *, last_day: int) -> tuple[Mean, Mean] | None
 
 
 def weight(values: ByDay, *, last_day: int) -> WeightTrend | None:
-    """The trend of weight (kg for each day weighed) up to `last_day`; None where there is no weight at all."""
+    """The trend of weight (kg for each day weighed) up to `last_day`; None where there is no weight."""
     past = {day: value for day, value in values.items() if day <= last_day}
     if not past:
         return None
@@ -95,6 +90,7 @@ def weight(values: ByDay, *, last_day: int) -> WeightTrend | None:
     return WeightTrend(
         latest_kg=past[latest],
         latest_day=latest,
+        week_kg=None if now is None else now.value,
         slope_kg_per_week=_slope(recent),
         change_kg=now.value - then.value if now is not None and then is not None else None,
         weighings=len(recent),

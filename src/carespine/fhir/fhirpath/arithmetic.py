@@ -23,7 +23,7 @@ from carespine.fhir.fhirpath.values import (
 
 Operation = Callable[[Item, Item], Any]
 
-# FHIR's own quantities name calendar steps by UCUM's codes. Source: FHIR R4, fhirpath.html, Use of FHIR Quantity.
+# FHIR's quantities name calendar steps by UCUM's codes. Source: FHIR R4, fhirpath.html, Use of FHIR Quantity.
 _STEPS_OF_FHIR = {"a": "year", "mo": "month"}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 from carespine.fhir.fhirpath import quantities, temporal
@@ -13,13 +13,15 @@ from carespine.fhir.fhirpath.temporal import Temporal
 from carespine.fhir.fhirpath.values import Quantity, system_name
 
 _WHOLE = (int, Decimal)
+# Rounding to a place must not fail for want of digits.
+_WIDE = Context(prec=400)
 
 
 def is_number(value: Any) -> bool:
     return isinstance(value, _WHOLE) and not isinstance(value, bool)
 
 
-# --- = ---------------------------------------------------------------------------------------------------------
+# --- = -----------------------------------------------------------------------------------------
 
 
 def equal_collections(left: Items, right: Items) -> bool | None:
@@ -41,17 +43,17 @@ def equal(left: Item, right: Item) -> bool | None:
     one, other = system(left), system(right)
     if type(one) is str and type(other) is str:
         return one == other
-    if one is None or other is None:
-        return None
+    return None if one is None or other is None else _equal_values(one, other)
+
+
+def _equal_values(one: Any, other: Any) -> bool | None:
     if isinstance(one, Temporal) and isinstance(other, Temporal):
         return _equal_temporals(one, other)
     if isinstance(one, Quantity) or isinstance(other, Quantity):
         return _equal_quantities(one, other)
     if type(one) is tuple and type(other) is tuple:
         return _same_tree(one[0], other[0])
-    if isinstance(one, bool) != isinstance(other, bool):
-        return False
-    return bool(one == other)
+    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
 
 
 def _equal_temporals(left: Temporal, right: Temporal) -> bool | None:
@@ -74,25 +76,25 @@ def _same_tree(left: Any, right: Any) -> bool:
     return left is right or _tree_key(left) == _tree_key(right)
 
 
-# --- keys for sets of items ------------------------------------------------------------------------------------
+# --- keys for sets of items --------------------------------------------------------------------
 
 
 def key(item: Item) -> Any:
-    """A hashable that two items share if they are equal. Used wherever a collection is searched for an item."""
+    """A hashable that two items share if they are equal: what a collection is searched with."""
     value = system(item)
     if type(value) is str:
         return value
+    return ("no value", _tree_key(item[2])) if value is None else _value_key(value)
+
+
+def _value_key(value: Any) -> Any:
     if isinstance(value, bool):
         return ("boolean", value)
     if isinstance(value, Temporal):
         return (isinstance(value, temporal.Time), value.offset is None, temporal.in_utc(value))
     if isinstance(value, Quantity):
         return quantities.key(value)
-    if value is None:
-        return ("no value", _tree_key(item[2]))
-    if type(value) is tuple:
-        return _tree_key(value[0])
-    return value
+    return _tree_key(value[0]) if type(value) is tuple else value
 
 
 def _tree_key(tree: Any) -> Any:
@@ -113,7 +115,7 @@ def distinct(items: Items) -> Items:
     return list(found.values())
 
 
-# --- ~ ---------------------------------------------------------------------------------------------------------
+# --- ~ -----------------------------------------------------------------------------------------
 
 
 def equivalent_collections(left: Items, right: Items) -> bool:
@@ -122,12 +124,16 @@ def equivalent_collections(left: Items, right: Items) -> bool:
 
 
 def equivalent(left: Item, right: Item) -> bool:
-    """Whether two items say the same, letter case, white space, and finer precision than the other's apart."""
+    """Whether two items say the same, apart from letter case, white space and finer precision."""
     one, other = system(left), system(right)
     if one is None or other is None:
         return False
     if isinstance(one, str) and isinstance(other, str):
         return _folded(one) == _folded(other)
+    return _equivalent_values(one, other)
+
+
+def _equivalent_values(one: Any, other: Any) -> bool:
     if is_number(one) and is_number(other):
         return equivalent_numbers(Decimal(one), Decimal(other))
     if isinstance(one, Temporal) and isinstance(other, Temporal):
@@ -147,7 +153,7 @@ def equivalent_numbers(left: Decimal, right: Decimal) -> bool:
     """Equality in the precision of the less precise, zeros at the end not counted."""
     places = min(_places(left), _places(right))
     step = Decimal(1).scaleb(-places)
-    return left.quantize(step, ROUND_HALF_UP) == right.quantize(step, ROUND_HALF_UP)
+    return left.quantize(step, ROUND_HALF_UP, _WIDE) == right.quantize(step, ROUND_HALF_UP, _WIDE)
 
 
 def _places(value: Decimal) -> int:
@@ -185,7 +191,7 @@ def _pair_up(left: Items, right: Items, agree: Callable[[Any, Any], bool]) -> bo
     return True
 
 
-# --- < ---------------------------------------------------------------------------------------------------------
+# --- < -----------------------------------------------------------------------------------------
 
 
 def order(left: Item, right: Item) -> int | None:
@@ -193,8 +199,8 @@ def order(left: Item, right: Item) -> int | None:
     one, other = system(left), system(right)
     if one is None or other is None:
         return None
-    if isinstance(one, str) and isinstance(other, str) or is_number(one) and is_number(other):
-        return (one > other) - (one < other)
+    if (isinstance(one, str) and isinstance(other, str)) or (is_number(one) and is_number(other)):
+        return int(one > other) - int(one < other)
     if isinstance(one, Temporal) and isinstance(other, Temporal) and temporal.are_comparable(one, other):
         return temporal.compare(one, other)
     if isinstance(one, Quantity) or isinstance(other, Quantity):

@@ -1,8 +1,8 @@
 """Turns a syntax tree into Python closures.
 
-Every part becomes a function of (`$this`, frame). Parts whose truth alone is asked for are compiled to a function
-that answers True, False or None at once, so that `a.exists() or b.exists()` never builds a collection of Booleans.
-Collections that a closure answers are never changed by another.
+Every part becomes a function of (`$this`, frame). Parts whose truth alone is asked for are compiled to a
+function that answers True, False or None at once, so that `a.exists() or b.exists()` never builds a
+collection of Booleans. Collections that a closure answers are never changed by another.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from carespine.fhir.fhirpath import arithmetic, comparing
 from carespine.fhir.fhirpath.environment import Frame
 from carespine.fhir.fhirpath.errors import FhirPathError, FhirPathEvaluationError, FhirPathTypeError
 from carespine.fhir.fhirpath.model import Item, Items, is_type, system
+from carespine.fhir.fhirpath.operators import COMPARISONS, LOGIC, is_text
 from carespine.fhir.fhirpath.paths import member, path
+from carespine.fhir.fhirpath.references import is_of_type
 from carespine.fhir.fhirpath.registry import FUNCTIONS, Fn, Function, Truth, as_items, as_truth
 from carespine.fhir.fhirpath.syntax import (
     Binary,
@@ -30,15 +32,8 @@ from carespine.fhir.fhirpath.syntax import (
     Variable,
     mentions_call,
 )
-from carespine.fhir.fhirpath.types import test_of
+from carespine.fhir.fhirpath.types import Test, filter_of, test_of
 from carespine.fhir.fhirpath.variables import external
-
-_COMPARISONS: dict[str, Callable[[int], bool]] = {
-    "<": lambda order: order < 0,
-    ">": lambda order: order > 0,
-    "<=": lambda order: order <= 0,
-    ">=": lambda order: order >= 0,
-}
 
 
 def this(item: Item, frame: Frame) -> Items:
@@ -68,35 +63,24 @@ def located(run: Callable[..., Any], position: int) -> Callable[..., Any]:
 class Compiler:
     """Compiles parts of one expression; functions get it to compile their arguments in their own way."""
 
+    def __init__(self) -> None:
+        self._builders: dict[type, Callable[[Any], Fn]] = {
+            Literal: _literal,
+            Empty: lambda node: nothing,
+            Variable: lambda node: _VARIABLES[node.name],
+            External: lambda node: located(external(node.name), node.position),
+            Member: self._member,
+            Call: lambda node: self._function(node).build(self, node),
+            Index: self._index,
+            Unary: self._unary,
+            TypeTest: self._type,
+            Binary: self._binary,
+        }
+
     def items(self, node: Expression) -> Fn:
         """A closure for the collection that `node` means."""
-        match node:
-            case Literal(value=value):
-                return _constant([value])
-            case Empty():
-                return nothing
-            case Variable(name=name):
-                return _VARIABLES[name]
-            case External(name=name, position=position):
-                return located(external(name), position)
-            case Member():
-                return self._member(node)
-            case Call():
-                return self._function(node).build(self, node)
-            case Index():
-                return self._index(node)
-            case Unary():
-                return self._unary(node)
-            case TypeTest(operator="as"):
-                return self._as(node)
-            case TypeTest():
-                return as_items(self._is(node))
-            case Binary(operator="|"):
-                return self._union(node)
-            case Binary(operator=operator) if operator in arithmetic.BINARY or operator == "&":
-                return self._arithmetic(node)
-            case _:
-                return as_items(self.truth(node))
+        build: Callable[[Any], Fn] = self._builders[type(node)]
+        return build(node)
 
     def truth(self, node: Expression) -> Truth:
         """A closure for the truth of `node` by the rules of singleton evaluation."""
@@ -108,11 +92,10 @@ class Compiler:
             case TypeTest(operator="is"):
                 return self._is(node)
             case Binary(operator=operator, position=position):
-                if operator in _LOGIC:
-                    return _LOGIC[operator](self.scoped_truth(node.left), self.scoped_truth(node.right))
-                compare = self._comparison(node)
-                if compare is not None:
-                    return located(compare, position)
+                if operator in LOGIC:
+                    return LOGIC[operator](self.scoped_truth(node.left), self.scoped_truth(node.right))
+                if operator in COMPARISONS:
+                    return located(self._comparison(node), position)
             case _:
                 pass
         return located(as_truth(self.items(node)), node.position)
@@ -164,7 +147,9 @@ class Compiler:
             raise FhirPathTypeError(f"there is no function {call.name}()", call.position)
         count = len(call.arguments)
         if not function.least <= count <= function.most:
-            wanted = f"{function.least} to {function.most}" if function.least < function.most else function.least
+            wanted = (
+                f"{function.least} to {function.most}" if function.least < function.most else function.least
+            )
             raise FhirPathTypeError(f"{call.name}() takes {wanted} arguments, not {count}", call.position)
         return function
 
@@ -181,7 +166,7 @@ class Compiler:
             return path(_of_type(names[0]), tuple(names[1:]))
         if len(names) == 1:
             return member(names[0])
-        return path(None, tuple(names))
+        return path(this, tuple(names))
 
     def _index(self, node: Index) -> Fn:
         source, index = self.items(node.source), self.scoped(node.index)
@@ -216,21 +201,37 @@ class Compiler:
 
         return located(run, node.position)
 
-    def _as(self, node: TypeTest) -> Fn:
-        """`as` keeps the items of the type. R4's own search parameters apply it to collections, so it filters."""
-        operand, test = self.items(node.operand), test_of(node.type)
+    def _type(self, node: TypeTest) -> Fn:
+        """`as` filters, since R4's own search parameters apply it to collections."""
+        if node.operator == "is":
+            return as_items(self._is(node))
+        operand, test = self.items(node.operand), filter_of(node.type)
         return lambda item, frame: [each for each in operand(item, frame) if test(each)]
 
     def _is(self, node: TypeTest) -> Truth:
-        operand, test = self.items(node.operand), test_of(node.type)
+        return self.type_test(node.operand, test_of(node.type), node.position)
+
+    def type_test(self, operand: Expression, test: Test, position: int) -> Truth:
+        """A closure for `operand is type`; of what a reference points to, the type alone is looked up."""
+        of_reference = isinstance(operand, Call) and operand.name == "resolve"
+        source = self.source(operand) if isinstance(operand, Call) and of_reference else self.items(operand)
 
         def run(item: Item, frame: Frame) -> bool | None:
-            items = operand(item, frame)
+            items = source(item, frame)
             if len(items) > 1:
                 raise FhirPathEvaluationError(f"is takes one item, not {len(items)}")
-            return test(items[0]) if items else None
+            if not items:
+                return None
+            return is_of_type(items[0], frame, test) if of_reference else test(items[0])
 
-        return located(run, node.position)
+        return located(run, position)
+
+    def _binary(self, node: Binary) -> Fn:
+        if node.operator == "|":
+            return self._union(node)
+        if node.operator in arithmetic.BINARY or node.operator == "&":
+            return self._arithmetic(node)
+        return as_items(self.truth(node))
 
     def _union(self, node: Binary) -> Fn:
         left, right = self.scoped(node.left), self.scoped(node.right)
@@ -253,28 +254,15 @@ class Compiler:
 
         return located(run, node.position)
 
-    def _comparison(self, node: Binary) -> Truth | None:
+    def _comparison(self, node: Binary) -> Truth:
         left, right = self.scoped(node.left), self.scoped(node.right)
-        match node.operator:
-            case "=":
-                constant = node.right.value if isinstance(node.right, Literal) else None
-                return _is_text(left, constant) if isinstance(constant, str) else _equal(left, right)
-            case "!=":
-                return _opposite(_equal(left, right))
-            case "~":
-                return _equivalent(left, right)
-            case "!~":
-                return _opposite(_equivalent(left, right))
-            case "in":
-                return _contained(left, right)
-            case "contains":
-                return _contained(right, left)
-            case operator if operator in _COMPARISONS:
-                return _ordered(left, right, operator)
-        return None
+        if node.operator == "=" and isinstance(node.right, Literal) and isinstance(node.right.value, str):
+            return is_text(left, node.right.value)
+        return COMPARISONS[node.operator](left, right)
 
 
-def _constant(items: Items) -> Fn:
+def _literal(node: Literal) -> Fn:
+    items = [node.value]
     return lambda item, frame: items
 
 
@@ -286,112 +274,6 @@ def _of_type(name: str) -> Fn:
 
     return run
 
-
-def _equal(left: Fn, right: Fn) -> Truth:
-    return lambda item, frame: comparing.equal_collections(left(item, frame), right(item, frame))
-
-
-def _is_text(left: Fn, constant: str) -> Truth:
-    """`left = 'constant'`, by far the most common comparison."""
-
-    def run(item: Item, frame: Frame) -> bool | None:
-        items = left(item, frame)
-        if len(items) != 1:
-            return False if items else None
-        value = system(items[0])
-        return None if value is None else type(value) is str and value == constant
-
-    return run
-
-
-def _equivalent(left: Fn, right: Fn) -> Truth:
-    return lambda item, frame: comparing.equivalent_collections(left(item, frame), right(item, frame))
-
-
-def _opposite(truth: Truth) -> Truth:
-    def run(item: Item, frame: Frame) -> bool | None:
-        answer = truth(item, frame)
-        return None if answer is None else not answer
-
-    return run
-
-
-def _contained(left: Fn, right: Fn) -> Truth:
-    def run(item: Item, frame: Frame) -> bool | None:
-        one = left(item, frame)
-        if not one:
-            return None
-        if len(one) > 1:
-            raise FhirPathEvaluationError(f"one item can be looked for, not {len(one)}")
-        wanted = comparing.key(one[0])
-        return any(comparing.key(each) == wanted for each in right(item, frame))
-
-    return run
-
-
-def _ordered(left: Fn, right: Fn, operator: str) -> Truth:
-    holds = _COMPARISONS[operator]
-
-    def run(item: Item, frame: Frame) -> bool | None:
-        one, other = left(item, frame), right(item, frame)
-        if not one or not other:
-            return None
-        if len(one) > 1 or len(other) > 1:
-            raise FhirPathEvaluationError(f"{operator} takes one item on each side")
-        order = comparing.order(one[0], other[0])
-        return None if order is None else holds(order)
-
-    return run
-
-
-def _and(left: Truth, right: Truth) -> Truth:
-    def run(item: Item, frame: Frame) -> bool | None:
-        one = left(item, frame)
-        if one is False:
-            return False
-        other = right(item, frame)
-        if other is False:
-            return False
-        return True if one and other else None
-
-    return run
-
-
-def _or(left: Truth, right: Truth) -> Truth:
-    def run(item: Item, frame: Frame) -> bool | None:
-        one = left(item, frame)
-        if one:
-            return True
-        other = right(item, frame)
-        if other:
-            return True
-        return False if one is False and other is False else None
-
-    return run
-
-
-def _xor(left: Truth, right: Truth) -> Truth:
-    def run(item: Item, frame: Frame) -> bool | None:
-        one, other = left(item, frame), right(item, frame)
-        return None if one is None or other is None else one is not other
-
-    return run
-
-
-def _implies(left: Truth, right: Truth) -> Truth:
-    def run(item: Item, frame: Frame) -> bool | None:
-        one = left(item, frame)
-        if one is False:
-            return True
-        other = right(item, frame)
-        if one:
-            return other
-        return True if other else None
-
-    return run
-
-
-_LOGIC = {"and": _and, "or": _or, "xor": _xor, "implies": _implies}
 
 _VARIABLES: dict[str, Fn] = {
     "this": this,

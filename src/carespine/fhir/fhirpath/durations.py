@@ -17,7 +17,7 @@ _PLACES = {
     "year": 0, "month": 1, "week": 2, "day": 2, "hour": 3, "minute": 4, "second": 5, "millisecond": 5,
 }  # fmt: skip
 _UCUM = {"wk": "week", "d": "day", "h": "hour", "min": "minute", "s": "second", "ms": "millisecond"}
-# How many of one part make up one of the part before it. Source: FHIRPath N1, section 6.7, date/time arithmetic.
+# How many of a part make up one of the part before it. Source: FHIRPath N1, 6.7, date/time arithmetic.
 _PER_LARGER = (1, 12, 30, 24, 60, 60)
 
 
@@ -48,7 +48,11 @@ def add(value: AnyTemporal, amount: Decimal, unit: str) -> AnyTemporal | None:
         amount = (amount / _PER_LARGER[place]).to_integral_value(ROUND_DOWN)
         place -= 1
     try:
-        parts = _add_time(value.parts, amount, place) if isinstance(value, Time) else _add(value.parts, amount, place)
+        parts = (
+            _add_time(value.parts, amount, place)
+            if isinstance(value, Time)
+            else _add(value.parts, amount, place)
+        )
     except (OverflowError, ValueError):
         return None
     return type(value)(parts, value.offset)

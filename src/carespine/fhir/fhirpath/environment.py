@@ -1,4 +1,4 @@
-"""What an evaluation may lean on besides the resource: variables, the clock, and hooks to the world outside."""
+"""What an evaluation leans on besides the resource: variables, the clock, hooks to the world outside."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class Environment:
 
     `variables`: name (without `%`) to a value or list of values; resources as dicts.
     `resource` is `%resource` and `root_resource` `%rootResource` where they differ from what is evaluated.
-    `resolve(reference)` gives the resource behind a reference or canonical URL; contained resources and entries of
-    the same bundle are found without it. `member_of(code | Coding | CodeableConcept, value_set_url)`,
-    `subsumes(a, b)` and `conforms_to(resource, profile_url)` answer None where they do not know the URL.
-    `trace(name, values)` hears `trace()`; without it nothing is written, because values are patient data.
-    `now` is the moment that now(), today() and timeOfDay() tell; without it the clock is read once an
-    evaluation, and told as in London.
+    `resolve(reference)` gives the resource behind a reference or canonical URL; contained resources and
+    entries of the same bundle are found without it. `member_of(code | Coding | CodeableConcept,
+    value_set_url)`, `subsumes(a, b)` and `conforms_to(resource, profile_url)` answer None where they do not
+    know the URL. `trace(name, values)` hears `trace()`; without it nothing is written, because values are
+    patient data. `now` is the moment that now(), today() and timeOfDay() tell; without it the clock is read
+    once an evaluation, and told as in London.
     """
 
     variables: Mapping[str, Any] = field(default_factory=dict)
@@ -46,7 +46,7 @@ EMPTY = Environment()
 
 
 class Frame:
-    """The state of one evaluation: what `%context`, `$index`, `$total` and the defined variables are right now."""
+    """The state of one evaluation: what `%context`, `$index`, `$total`, defined variables are now."""
 
     __slots__ = ("_now", "context", "environment", "index", "total", "variables")
 

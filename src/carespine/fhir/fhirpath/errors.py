@@ -1,10 +1,10 @@
 """The errors of FHIRPath: what was wrong, and at which character of the expression.
 
-    Invalid (kernel)
-    └── FhirPathError
-        ├── FhirPathSyntaxError       the text is not an expression
-        ├── FhirPathTypeError         the expression cannot mean anything on the types it names
-        └── FhirPathEvaluationError   the expression met values that it has no answer for
+Invalid (kernel)
+└── FhirPathError
+    ├── FhirPathSyntaxError       the text is not an expression
+    ├── FhirPathTypeError         the expression cannot mean anything on the types it names
+    └── FhirPathEvaluationError   the expression met values that it has no answer for
 """
 
 from __future__ import annotations

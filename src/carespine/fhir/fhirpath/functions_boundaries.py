@@ -9,11 +9,11 @@ from typing import Any
 from carespine.fhir.fhirpath import quantities
 from carespine.fhir.fhirpath.errors import FhirPathEvaluationError
 from carespine.fhir.fhirpath.model import Items, system
-from carespine.fhir.fhirpath.registry import collection, one, predicate, scalar
+from carespine.fhir.fhirpath.registry import one, predicate, scalar
 from carespine.fhir.fhirpath.temporal import Date, DateTime, Part, Temporal, Time
 from carespine.fhir.fhirpath.values import Quantity
 
-# Source: FHIRPath trial-use text, lowBoundary: the default number of decimal places, and the most there can be.
+# Source: FHIRPath trial-use text, lowBoundary: the default and the greatest number of decimal places.
 _DEFAULT_PLACES, _MOST_PLACES = 8, 28
 _WIDE = Context(prec=80)
 
@@ -23,8 +23,8 @@ _DIGITS: dict[type[Temporal], dict[int, int]] = {
     DateTime: {4: 1, 6: 2, 8: 3, 10: 4, 12: 5, 17: 6},
     Time: {2: 1, 4: 2, 9: 3},
 }
-_SECONDS_DIGITS = {DateTime: 14, Time: 6}
-# Where a value names no offset, its earliest instant is in the easternmost zone. Source: FHIR R4 dateTime pattern.
+# A value without an offset begins first in the easternmost zone. Source: FHIR R4 dateTime (up to +14:00), the
+# official suite (down to -12:00).
 _EASTERNMOST, _WESTERNMOST = 14 * 60, -12 * 60
 
 

@@ -43,17 +43,13 @@ def all_(compiler: Compiler, call: Call) -> Truth:
 
 @special_truth("not")
 def not_(compiler: Compiler, call: Call) -> Truth:
-    truth = compiler.truth(call.source) if call.source is not None else compiler.truth(_this(call))
+    truth = compiler.truth(call.source or Variable("this", call.position))
 
     def run(item: Item, frame: Frame) -> bool | None:
         answer = truth(item, frame)
         return None if answer is None else not answer
 
     return run
-
-
-def _this(call: Call) -> Variable:
-    return Variable("this", call.position)
 
 
 def _booleans(items: Items) -> list[bool]:

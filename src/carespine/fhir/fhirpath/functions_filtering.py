@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from typing import TYPE_CHECKING, Any
 
 from carespine.fhir.fhirpath import comparing
@@ -10,8 +10,8 @@ from carespine.fhir.fhirpath.environment import Frame
 from carespine.fhir.fhirpath.errors import FhirPathEvaluationError, FhirPathTypeError
 from carespine.fhir.fhirpath.model import Item, Items
 from carespine.fhir.fhirpath.registry import Fn, Truth, special, special_truth
-from carespine.fhir.fhirpath.syntax import Expression, as_type_name, mentions_variable
-from carespine.fhir.fhirpath.types import Test, test_of
+from carespine.fhir.fhirpath.syntax import Expression, TypeName, Variable, as_type_name, mentions_variable
+from carespine.fhir.fhirpath.types import filter_of, test_of
 
 if TYPE_CHECKING:
     from carespine.fhir.fhirpath.compiler import Compiler
@@ -76,10 +76,11 @@ def repeat(compiler: Compiler, call: Call) -> Fn:
         while level:
             fresh = []
             for each in [new for one in level for new in projection(one, frame)]:
-                if len(found) != len(found | {comparing.key(each): each}):
-                    found[comparing.key(each)] = each
+                key = comparing.key(each)
+                if key not in found:
+                    found[key] = each
                     fresh.append(each)
-            level = fresh
+            level = _finite(fresh, found, call)
         return list(found.values())
 
     return run
@@ -95,24 +96,28 @@ def repeat_all(compiler: Compiler, call: Call) -> Fn:
         level = source(item, frame)
         while level:
             level = [new for each in level for new in projection(each, frame)]
-            found += level
-            if len(found) > _MOST_REPEATED:
-                raise FhirPathEvaluationError("repeatAll() does not come to an end", call.position)
+            found += _finite(level, found, call)
         return found
 
     return run
 
 
-def _type_argument(call: Call) -> Test:
+def _finite(level: Items, found: Sized, call: Call) -> Items:
+    if len(found) > _MOST_REPEATED:
+        raise FhirPathEvaluationError(f"{call.name}() does not come to an end", call.position)
+    return level
+
+
+def _type_argument(call: Call) -> TypeName:
     name = as_type_name(call.arguments[0])
     if name is None:
         raise FhirPathTypeError(f"{call.name}() takes the name of a type", call.position)
-    return test_of(name)
+    return name
 
 
 @special("ofType", 1)
 def of_type(compiler: Compiler, call: Call) -> Fn:
-    source, test = compiler.source(call), _type_argument(call)
+    source, test = compiler.source(call), filter_of(_type_argument(call))
     return lambda item, frame: [each for each in source(item, frame) if test(each)]
 
 
@@ -124,15 +129,8 @@ def as_(compiler: Compiler, call: Call) -> Fn:
 
 @special_truth("is", 1)
 def is_(compiler: Compiler, call: Call) -> Truth:
-    source, test = compiler.source(call), _type_argument(call)
-
-    def run(item: Item, frame: Frame) -> bool | None:
-        items = source(item, frame)
-        if len(items) > 1:
-            raise FhirPathEvaluationError(f"is() takes one item, not {len(items)}", call.position)
-        return test(items[0]) if items else None
-
-    return run
+    operand = call.source or Variable("this", call.position)
+    return compiler.type_test(operand, test_of(_type_argument(call)), call.position)
 
 
 @special("iif", 2, 3, by_item=True)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Decimal, DecimalException
 from functools import reduce, wraps
 from typing import Any, ParamSpec
-
-from collections.abc import Callable
 
 from carespine.fhir.fhirpath import arithmetic, comparing
 from carespine.fhir.fhirpath.errors import FhirPathEvaluationError

@@ -128,6 +128,7 @@ _ESCAPERS = {
     "html": html.escape,
     "json": lambda value: json.dumps(value, ensure_ascii=False)[1:-1],
 }
+_JSON_ESCAPE = re.compile(r"""(?:\\u[0-9A-Fa-f]{4})+|\\["\\/bfnrt]""")
 
 
 @text("encode", 1)
@@ -156,9 +157,8 @@ def escape(value: str, target: str) -> str | None:
 def unescape(value: str, target: str) -> str | None:
     if target == "html":
         return html.unescape(value)
-    if target != "json":
-        return None
-    try:
-        return str(json.loads(f'"{value}"', strict=False))
-    except ValueError:
-        return None
+    return _JSON_ESCAPE.sub(_json_character, value) if target == "json" else None
+
+
+def _json_character(match: re.Match[str]) -> str:
+    return str(json.loads(f'"{match.group()}"'))

@@ -81,13 +81,16 @@ def combine(items: Items, other: Items, preserve_order: Items | None = None) -> 
 
 @special("sort", 0, 20, returns="same", by_item=True)
 def sort(compiler: Compiler, call: Call) -> Fn:
-    """By one key after another; `desc` or a minus before the key turns it round. Items without a key come first."""
+    """By one key after another; `desc` or a minus turns a key round. Items without a key come first."""
     source = compiler.source(call)
     keys = [_key(compiler, each) for each in call.arguments] or [(_this, 1)]
 
     def run(item: Item, frame: Frame) -> Items:
+        def order(left: tuple[list[Any], Item], right: tuple[list[Any], Item]) -> int:
+            return _order(left[0], right[0], keys)
+
         rows = [([key(each, frame) for key, _ in keys], each) for each in source(item, frame)]
-        rows.sort(key=cmp_to_key(lambda left, right: _order(left[0], right[0], keys)))
+        rows.sort(key=cmp_to_key(order))
         return [each for _, each in rows]
 
     return run

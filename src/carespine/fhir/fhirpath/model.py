@@ -1,7 +1,8 @@
 """FHIR's types as FHIRPath walks them: which elements a node has, and what its System value is.
 
-A node of a resource is the tuple (JSON value, FhirType, JSON of the `_name` sibling or None); every other item of a
-collection is a System value. Tuples, because a walk makes one per element it meets and must not cost more than that.
+A node of a resource is the tuple (JSON value, FhirType, JSON of the `_name` sibling or None); every other
+item of a collection is a System value. Tuples, because a walk makes one per element it meets and must not
+cost more than that.
 """
 
 from __future__ import annotations
@@ -12,18 +13,16 @@ from functools import cache
 from typing import Any, TypeAlias
 
 from carespine.fhir import definitions
-from carespine.fhir.fhirpath import temporal, ucum
-from carespine.fhir.fhirpath.values import Quantity
+from carespine.fhir.fhirpath.conversions import Converter, converter
 
 Item: TypeAlias = Any
 Items: TypeAlias = list[Any]
 Node: TypeAlias = "tuple[Any, FhirType, Any]"
 Reader: TypeAlias = Callable[[Node], Items]
-Converter: TypeAlias = Callable[[Node], Any]
 
 
 class FhirType:
-    """One FHIR type. `readers` gives, by element name, the function from a node to its children of that name."""
+    """One FHIR type; `readers` gives by element name the function from a node to those children."""
 
     __slots__ = ("_children", "ancestors", "base", "convert", "name", "primitive", "readers")
 
@@ -33,7 +32,7 @@ class FhirType:
         self.ancestors = frozenset(ancestors)
         self.primitive = primitive
         self.readers: dict[str, Reader | None] = _Readers(self)
-        self.convert: Converter | None = _converter(ancestors)
+        self.convert: Converter | None = converter(ancestors)
         self._children: dict[str, Reader] | None = None
 
     def __repr__(self) -> str:
@@ -48,7 +47,7 @@ class FhirType:
 
 
 class _Readers(dict[str, "Reader | None"]):
-    """Readers made when first asked for; a name that is no element is not remembered, so that none can pile up."""
+    """Readers made when first asked for; names of no element are not remembered: they could pile up."""
 
     def __init__(self, owner: FhirType) -> None:
         super().__init__()
@@ -103,14 +102,14 @@ def _type_of_resource(tree: Any) -> FhirType:
 
 
 def system(item: Item) -> Any:
-    """The System value of an item; a node of a complex type stays itself, a primitive without a value is None."""
+    """The System value of an item; complex nodes stay themselves, a primitive without a value is None."""
     if type(item) is not tuple:
         return item
     convert = item[1].convert
     return item[0] if convert is None else convert(item)
 
 
-# --- reading elements ------------------------------------------------------------------------------------------
+# --- reading elements --------------------------------------------------------------------------
 
 
 def _reader(owner: FhirType, name: str) -> Reader | None:
@@ -248,7 +247,7 @@ def _names(tree: dict[str, Any]) -> Iterable[str]:
     return dict.fromkeys(key.removeprefix("_") for key in tree if key != "resourceType")
 
 
-# --- trees without a type --------------------------------------------------------------------------------------
+# --- trees without a type ----------------------------------------------------------------------
 
 
 def _read_untyped(node: Node, name: str) -> Items:
@@ -273,71 +272,6 @@ def _untyped_primitive(value: Any) -> FhirType:
         return fhir_type("decimal")
     return fhir_type("string")
 
-
-# --- System values ---------------------------------------------------------------------------------------------
-
-
-def _converter(ancestors: tuple[str, ...]) -> Converter | None:
-    """How nodes of a type become System values; None where the JSON value is one already."""
-    for name in ancestors:
-        if name in _CONVERTERS:
-            return _CONVERTERS[name]
-    return _itself
-
-
-def _itself(node: Node) -> Any:
-    return node
-
-
-def _decimal(node: Node) -> Any:
-    value = node[0]
-    if type(value) is int:
-        return Decimal(value)
-    return Decimal(repr(value)) if isinstance(value, float) else value
-
-
-def _temporal(parse: Callable[[str], Any]) -> Converter:
-    def convert(node: Node) -> Any:
-        text = node[0]
-        if type(text) is not str:
-            return text
-        value = parse(text)
-        return text if value is None else value
-
-    return convert
-
-
-def _quantity(node: Node) -> Any:
-    """Source: FHIR R4, fhirpath.html, `Use of FHIR Quantity`; one with a comparator is a range and has no value."""
-    tree = node[0]
-    value = tree.get("value") if type(tree) is dict else None
-    if value is None or tree.get("comparator") is not None:
-        return node
-    code, unit_system = tree.get("code"), tree.get("system")
-    if code is None:
-        unit = tree.get("unit") or "1"
-    elif unit_system in (None, ucum.SYSTEM):
-        unit = code
-    else:
-        unit = f"{unit_system}|{code}"
-    amount = _decimal((value, node[1], None))
-    return Quantity(amount, unit) if type(amount) is Decimal else node
-
-
-_CONVERTERS: dict[str, Converter | None] = {
-    "boolean": None,
-    "string": None,
-    "uri": None,
-    "base64Binary": None,
-    "xhtml": None,
-    "integer": None,
-    "decimal": _decimal,
-    "date": _temporal(temporal.parse_date),
-    "dateTime": _temporal(temporal.parse_date_time),
-    "instant": _temporal(temporal.parse_date_time),
-    "time": _temporal(temporal.parse_time),
-    "Quantity": _quantity,
-}
 
 UNTYPED = FhirType("Element", ("Element",), primitive=False)
 UNTYPED.readers = _UntypedReaders()

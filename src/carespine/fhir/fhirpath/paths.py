@@ -20,14 +20,13 @@ def member(name: str) -> Fn:
     return run
 
 
-def path(start: Fn | None, names: tuple[str, ...]) -> Fn:
-    """The elements at the end of a path of names, from `start` or from what is at hand."""
+def path(start: Fn, names: tuple[str, ...]) -> Fn:
+    """The elements at the end of a path of names that begins at `start`."""
     if not names:
-        assert start is not None
         return start
 
     def run(item: Item, frame: Frame) -> Items:
-        items = start(item, frame) if start is not None else [] if item is None else [item]
+        items = start(item, frame)
         for name in names:
             found: Items = []
             for each in items:
@@ -45,7 +44,8 @@ def path(start: Fn | None, names: tuple[str, ...]) -> Fn:
 
 def _of_system_value(value: Item, name: str) -> Items:
     if isinstance(value, Quantity):
-        return {"value": [value.value], "unit": [value.unit], "code": [value.unit]}.get(name, [])
+        members: dict[str, Item] = {"value": value.value, "unit": value.unit, "code": value.unit}
+        return [members[name]] if name in members else []
     if isinstance(value, TypeInfo):
         found = {"namespace": value.namespace, "name": value.name, "baseType": value.base_type}.get(name)
         return [] if found is None else [found]

@@ -8,7 +8,7 @@ from functools import lru_cache
 from carespine.fhir.fhirpath.errors import FhirPathEvaluationError
 
 _CACHED = 512
-# The classes of letters that definitions use, in Python's words; inside brackets only those without a negation fit.
+# Classes of characters that Python writes differently.
 _CLASSES = {r"\p{L}": r"[^\W\d_]", r"\p{N}": r"\d", r"\p{Nd}": r"\d", r"\h": r"[ \t]"}
 _FLAGS = {"i": re.IGNORECASE, "m": re.MULTILINE}
 _REFERENCE = re.compile(r"\\([\\$])|\$(?:(\d+)|\{(\w+)\})|\\")

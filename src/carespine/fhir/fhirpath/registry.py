@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from inspect import signature
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from carespine.fhir.fhirpath.comparing import describe
 from carespine.fhir.fhirpath.environment import Frame
@@ -34,7 +35,7 @@ OF_ARGUMENT = "argument"  # result type: that of the first argument
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function by name. `build_truth` is there for those that answer a Boolean; `returns` serves the checker."""
+    """A function by name; `build_truth` is for those that answer a Boolean, `returns` for the checker."""
 
     name: str
     least: int
@@ -49,12 +50,17 @@ class Function:
 FUNCTIONS: dict[str, Function] = {}
 
 _Any = TypeVar("_Any", bound=Callable[..., Any])
-Decorator: TypeAlias = Callable[[_Any], _Any]
+
+
+class Decorator(Protocol):
+    """Registers a function and gives it back as it is."""
+
+    def __call__(self, function: _Any, /) -> _Any: ...
 
 
 def collection(
     name: str, least: int = 0, most: int | None = None, *, returns: str | None = SAME, ordered: bool = False
-) -> Decorator[_Any]:
+) -> Decorator:
     """Register `f(items, *arguments) -> items`; `ordered`: it means nothing on an unordered collection."""
 
     def register(function: _Any) -> _Any:
@@ -67,7 +73,7 @@ def collection(
     return register
 
 
-def predicate(name: str, least: int = 0, most: int | None = None) -> Decorator[_Any]:
+def predicate(name: str, least: int = 0, most: int | None = None) -> Decorator:
     """Register `f(items, *arguments) -> bool | None`."""
 
     def register(function: _Any) -> _Any:
@@ -88,7 +94,7 @@ def special(
     returns: str | None = None,
     by_item: bool = False,
     ordered: bool = False,
-) -> Decorator[_Any]:
+) -> Decorator:
     """Register `f(compiler, call) -> closure`; `by_item`: the arguments are evaluated on each item."""
 
     def register(build: _Any) -> _Any:
@@ -98,7 +104,7 @@ def special(
     return register
 
 
-def special_truth(name: str, least: int = 0, most: int | None = None, *, by_item: bool = False) -> Decorator[_Any]:
+def special_truth(name: str, least: int = 0, most: int | None = None, *, by_item: bool = False) -> Decorator:
     """Register `f(compiler, call) -> closure` whose closure answers True, False or None."""
 
     def register(build_truth: _Any) -> _Any:
@@ -113,26 +119,31 @@ def special_truth(name: str, least: int = 0, most: int | None = None, *, by_item
     return register
 
 
-def scalar(name: str, least: int = 0, most: int | None = None, *, returns: str | None = SAME) -> Decorator[_Any]:
+def scalar(name: str, least: int = 0, most: int | None = None, *, returns: str | None = SAME) -> Decorator:
     """Register `f(value, *arguments) -> value | None` on System values."""
     return _scalar(name, least, most, returns, _value)
 
 
-def text(name: str, least: int = 0, most: int | None = None, *, returns: str | None = "String") -> Decorator[_Any]:
+def text(name: str, least: int = 0, most: int | None = None, *, returns: str | None = "String") -> Decorator:
     """Register `f(text, *arguments) -> value | list | None`."""
     return _scalar(name, least, most, returns, _text)
 
 
 def _scalar(
     name: str, least: int, most: int | None, returns: str | None, read: Callable[[Item, str], Any]
-) -> Decorator[_Any]:
+) -> Decorator:
     def register(function: _Any) -> _Any:
+        kinds = _argument_types(function)
+
         def on_items(items: Items, *arguments: Items) -> Items:
             item = one(items, name)
             value = None if item is None else read(item, name)
             given = [argument(each, name) for each in arguments]
             if value is None or None in given:
                 return []
+            for each, kind in zip(given, kinds, strict=False):
+                if kind is not None and type(each) is not kind:
+                    raise FhirPathEvaluationError(f"{name}() takes {_WORDS[kind]} here, not {describe(each)}")
             result = function(value, *given)
             if result is None:
                 return []
@@ -142,6 +153,15 @@ def _scalar(
         return function
 
     return register
+
+
+_WORDS: dict[type, str] = {str: "a String", int: "an Integer"}
+
+
+def _argument_types(function: Callable[..., Any]) -> list[type | None]:
+    """The System types that the parameters after the first are annotated with."""
+    wanted = {"str": str, "int": int, "int | None": int}
+    return [wanted.get(str(each.annotation)) for each in signature(function).parameters.values()][1:]
 
 
 def _most(least: int, most: int | None) -> int:

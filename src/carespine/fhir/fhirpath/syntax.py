@@ -136,7 +136,7 @@ def as_type_name(node: Expression) -> TypeName | None:
     match node:
         case Member(source=None, name=name, position=position):
             return TypeName(None, name, position)
-        case Member(source=Member(source=None, name=namespace), name=name, position=position):
+        case Member(source=Member(source=None, name=namespace, position=position), name=name):
             return TypeName(namespace, name, position)
         case _:
             return None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from itertools import pairwise
 from typing import ClassVar, TypeAlias
 
 Part: TypeAlias = int | Decimal
@@ -24,8 +25,8 @@ _WIDEST_OFFSET = timedelta(hours=14)
 class Temporal:
     """What the three kinds share: `parts` from the largest on, as many as were given; seconds as Decimal.
 
-    `offset` is in minutes east of UTC, None where the text gives none. Comparing goes through `compare`, because
-    values of different precision have no order; `==` here is sameness of the writing.
+    `offset` is in minutes east of UTC, None where the text gives none. Comparing goes through `compare`,
+    because values of different precision have no order; `==` here is sameness of the writing.
     """
 
     parts: tuple[Part, ...]
@@ -126,7 +127,7 @@ def _numbers(texts: Sequence[str | None]) -> tuple[Part, ...] | None:
     """The parts given, or None where a larger part is missing before a smaller one (`2015T10`)."""
     is_time = texts[0] is None
     given = [text is not None for text in (texts[3:] if is_time else texts)]
-    if any(later and not earlier for earlier, later in zip(given, given[1:], strict=False)):
+    if any(later and not earlier for earlier, later in pairwise(given)):
         return None
     parts: list[Part] = [0, 0, 0] if is_time else []
     for place, text in enumerate(texts):
@@ -157,7 +158,14 @@ def date_time(moment: datetime) -> DateTime:
     """An aware datetime of Python as a DateTime with milliseconds."""
     offset = moment.utcoffset() or timedelta()
     seconds = Decimal(moment.second) + Decimal(moment.microsecond // 1000) / 1000
-    parts = (moment.year, moment.month, moment.day, moment.hour, moment.minute, seconds.quantize(Decimal("0.001")))
+    parts = (
+        moment.year,
+        moment.month,
+        moment.day,
+        moment.hour,
+        moment.minute,
+        seconds.quantize(Decimal("0.001")),
+    )
     return DateTime(parts, int(offset.total_seconds() // 60))
 
 
@@ -183,7 +191,7 @@ def _compare_parts(left: tuple[Part, ...], right: tuple[Part, ...]) -> int | Non
 
 
 def _compare_without_offset(left: Temporal, right: Temporal) -> int | None:
-    """Of two values only one has an offset: they compare by the calendar, unless both have a time and are near."""
+    """Only one has an offset: they compare by the calendar, unless both have a time and are near."""
     if len(left.parts) <= 3 or len(right.parts) <= 3:
         return _compare_parts(left.parts, right.parts)
     gap = _minute(left) - _minute(right)

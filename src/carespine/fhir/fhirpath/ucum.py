@@ -23,8 +23,12 @@ SYSTEM = "http://unitsofmeasure.org"
 _CACHED = 4096
 _LONGEST = 200
 _LARGEST_EXPONENT = 99
+# An exact fraction of 10 to the 999,999 would take minutes to reckon with; nothing measured comes near this.
+_LARGEST_MAGNITUDE = 300
 # UCUM marks these as metric, so that k[iU] and dB are codes. Source: UCUM tables 8 and 12.
-_METRIC_ARBITRARY = frozenset({"[iU]", "Np", "B", "B[SPL]", "B[V]", "B[mV]", "B[uV]", "B[10.nV]", "B[W]", "B[kW]"})
+_METRIC_ARBITRARY = frozenset(
+    {"[iU]", "Np", "B", "B[SPL]", "B[V]", "B[mV]", "B[uV]", "B[10.nV]", "B[W]", "B[kW]"}
+)
 
 Dimensions = tuple[tuple[str, int], ...]
 
@@ -45,7 +49,9 @@ class Unit:
         return Unit(self.factor**exponent, _merge((), self.dimensions, exponent))
 
     def in_base(self, value: Decimal) -> Fraction:
-        """`value` of this unit as a number of base units."""
+        """`value` of this unit as a number of base units; OverflowError for one beyond all measure."""
+        if abs(value.adjusted()) > _LARGEST_MAGNITUDE:
+            raise OverflowError
         return Fraction(value) * self.factor + self.zero
 
 
@@ -81,7 +87,9 @@ def are_comparable(left: str, right: str) -> bool:
 
 # Longest first where one code is the beginning of another.
 _ANNOTATION = re.compile(r"\{[!-z|~ ]*\}")
-_COMPONENT = re.compile(r"(?P<symbol>(?:\[[^\[\]{}]*\]|10[*^]|[^\[\]{}()./\s\d+-])+?)(?P<exponent>[+-]?\d+)?(?=[./){]|$)")
+_COMPONENT = re.compile(
+    r"(?P<symbol>(?:\[[^\[\]{}]*\]|10[*^]|[^\[\]{}()./\s\d+-])+?)(?P<exponent>[+-]?\d+)?(?=[./){]|$)"
+)
 _NUMBER = re.compile(r"\d+(?=[./){]|$)")
 
 

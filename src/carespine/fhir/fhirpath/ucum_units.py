@@ -225,12 +225,13 @@ PLAIN = {
 # Units of procedures and biological activity, which convert into nothing else. Source: UCUM tables 12 and 13.
 ARBITRARY = frozenset(
     {
-        "[iU]", "[arb'U]", "[USP'U]", "[GPL'U]", "[MPL'U]", "[APL'U]", "[beth'U]", "[anti'Xa'U]", "[todd'U]",
-        "[dye'U]", "[smgy'U]", "[bdsk'U]", "[ka'U]", "[knk'U]", "[mclg'U]", "[tb'U]", "[CCID_50]", "[TCID_50]",
-        "[EID_50]", "[PFU]", "[FFU]", "[CFU]", "[IR]", "[BAU]", "[AU]", "[Amb'a'1'U]", "[PNU]", "[Lf]", "[D'ag'U]",
-        "[FEU]", "[ELU]", "[EU]", "[APS'U]", "[HPF]", "[LPF]", "[hp'_X]", "[hp'_C]", "[hp'_M]", "[hp'_Q]", "[pH]",
-        "[p'diop]", "[kp_X]", "[kp_C]", "[kp_M]", "[kp_Q]", "[m/s2/Hz^0.5]", "Np", "B", "B[SPL]", "B[V]",
-        "B[mV]", "B[uV]", "B[10.nV]", "B[W]", "B[kW]", "bit_s",
+        "[iU]", "[arb'U]", "[USP'U]", "[GPL'U]", "[MPL'U]", "[APL'U]", "[beth'U]", "[anti'Xa'U]",
+        "[todd'U]", "[dye'U]", "[smgy'U]", "[bdsk'U]", "[ka'U]", "[knk'U]", "[mclg'U]", "[tb'U]",
+        "[CCID_50]", "[TCID_50]", "[EID_50]", "[PFU]", "[FFU]", "[CFU]", "[IR]", "[BAU]", "[AU]",
+        "[Amb'a'1'U]", "[PNU]", "[Lf]", "[D'ag'U]", "[FEU]", "[ELU]", "[EU]", "[APS'U]", "[HPF]", "[LPF]",
+        "[hp'_X]", "[hp'_C]", "[hp'_M]", "[hp'_Q]", "[pH]", "[p'diop]", "[kp_X]", "[kp_C]", "[kp_M]",
+        "[kp_Q]", "Np", "B", "B[SPL]", "B[V]", "B[mV]", "B[uV]", "B[10.nV]", "B[W]", "B[kW]",
+        "[m/s2/Hz^0.5]", "bit_s",
     }
 )  # fmt: skip
 

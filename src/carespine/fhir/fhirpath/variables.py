@@ -62,7 +62,7 @@ def is_reserved(name: str) -> bool:
 
 
 def as_items(value: Any) -> Items:
-    """A value of the caller's as a collection: a resource as its node, dates of Python as those of FHIRPath."""
+    """A value of the caller's as a collection; resources become nodes, Python's dates those of FHIRPath."""
     if value is None:
         return []
     if isinstance(value, list | tuple):

@@ -14,19 +14,19 @@ QuantityRow = tuple[str, str, str, Decimal | None, Decimal | None, str]
 class IndexEntries:
     """The search values of one resource, by the way they are looked up. The lists have no duplicates.
 
-    keys        63-bit hashes for everything that is searched by equality (carespine.fhir.search.keys)
-    strings     (parameter, normalised text), for beginnings and parts of texts; for `phonetic` its sound
-    dates       (parameter, from, to): microseconds since 1970, half-open; None where a Period is open
-    numbers     (parameter, low, high): closed; equal unless the value is a Range; None where it is open
-    quantities  (parameter, system, code, low, high, unit): as numbers; system, code and unit are "" if absent, and
+    keys        63-bit hashes for everything that is searched by equality (carespine.fhir.search.keys) strings
+    (parameter, normalised text), for beginnings and parts of texts; for `phonetic` its sound dates
+    (parameter, from, to): microseconds since 1970, half-open; None where a Period is open numbers
+    (parameter, low, high): closed; equal unless the value is a Range; None where it is open quantities
+    (parameter, system, code, low, high, unit): as numbers; system, code and unit are "" if absent, and
                 as written: no unit is converted
     uris        (parameter, uri), for :below and :above
     positions   (latitude, longitude) in degrees
     references  (parameter, resource type, id) of resources on this server, for _include and chains
     texts       (parameter, normalised text) of codes and references, for :text
 
-    The `parameter` of a composite is a name made by `keys.composite_row`. Numbers and quantities are exact points:
-    the precision of the number that is asked for decides, as FHIR R4 says for `=`.
+    The `parameter` of a composite is a name made by `keys.composite_row`. Numbers and quantities are exact
+    points: the precision of the number that is asked for decides, as FHIR R4 says for `=`.
     """
 
     base_url: str = ""

@@ -1,4 +1,4 @@
-"""The forms (see `keys`) in which a value of each FHIR type answers a token, reference, string or uri parameter."""
+"""The forms (see `keys`) in which values answer token, reference, string and uri parameters."""
 
 from __future__ import annotations
 

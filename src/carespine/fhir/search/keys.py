@@ -1,8 +1,10 @@
-"""The hashed keys by which equality is searched: index and query make them here, so that they cannot disagree.
+"""The hashed keys by which equality is searched: index and query make them here, so that they cannot
+disagree.
 
 A *form* is one way to ask for a value, as a tuple that begins with its kind. A key is the 63-bit hash of
-(resource type, parameter code, *form). A resource carries the keys of all forms of all its values; a query names one
-form for each value and looks for its key. The kinds are part of the stored data: changing one needs a reindex.
+(resource type, parameter code, *form). A resource carries the keys of all forms of all its values; a query
+names one form for each value and looks for its key. The kinds are part of the stored data: changing one needs
+a reindex.
 """
 
 from __future__ import annotations
@@ -90,9 +92,10 @@ def composite_form(components: Sequence[Form]) -> Form:
 
 
 def composite_row(code: str, position: int, forms: Sequence[Form]) -> str:
-    """The name under which a composite's ranged component is filed, beside the forms of its equality components.
+    """The name under which a composite's ranged component is filed, beside the forms of its equality
+    components.
 
-    `component-code-value-quantity` of systolic pressure: the quantity (component 1) is filed once for each form of
-    the code (component 0), so that a query is one range on one name.
+    `component-code-value-quantity` of systolic pressure: the quantity (component 1) is filed once for each
+    form of the code (component 0), so that a query is one range on one name.
     """
     return "$".join([code, str(position), *("|".join(form) for form in forms)])

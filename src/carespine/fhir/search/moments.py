@@ -1,4 +1,4 @@
-"""FHIR dates and times as intervals: microseconds since 1970 in UTC, half-open, as wide as their precision."""
+"""FHIR dates and times as intervals: microseconds since 1970 in UTC, half-open, precision wide."""
 
 from __future__ import annotations
 

@@ -29,7 +29,8 @@ def text(value: str) -> str:
     if value.isascii():
         plain = value.lower()
     else:
-        decomposed = unicodedata.normalize("NFKD", value.casefold())
+        # Decomposing first as well: some compatibility characters have capitals inside (the service mark: SM).
+        decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", value).casefold())
         plain = "".join(character for character in decomposed if not unicodedata.combining(character))
     # What is punctuation only stays as it is: an empty text would be the beginning of every other.
     return _PUNCTUATION.sub(" ", plain.translate(_APOSTROPHES)).strip() or plain.strip()
@@ -43,7 +44,7 @@ def contact(value: str) -> str:
 
 
 def phonetic(value: str) -> str:
-    """The American Soundex code of each word: `Robert Rupert` -> `R163 R163`. Words without letters are dropped."""
+    """The American Soundex code of each word that has letters: `Robert Rupert` -> `R163 R163`."""
     codes = (_soundex(word) for word in text(value).split())
     return " ".join(code for code in codes if code)
 

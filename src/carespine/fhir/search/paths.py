@@ -1,8 +1,8 @@
 """Search parameter expressions as typed steps: the part of FHIRPath that R4's search parameters use.
 
-`Observation.value as Quantity` becomes the steps to `valueQuantity` and the type Quantity. Knowing the type of every
-value beforehand lets the extraction be compiled to plain Python. What this grammar does not hold is refused with
-ValueError; R4's own expressions all fit.
+`Observation.value as Quantity` becomes the steps to `valueQuantity` and the type Quantity. Knowing the type
+of every value beforehand lets the extraction be compiled to plain Python. What this grammar does not hold is
+refused with ValueError; R4's own expressions all fit.
 """
 
 from __future__ import annotations
@@ -122,14 +122,18 @@ def _split_dots(text: str) -> Iterator[str]:
 
 
 def _apply(part: str, paths: list[Path], start_type: str, resource_type: str, *, first: bool) -> list[Path]:
-    if part.startswith("(") and part.endswith(")"):
-        return _alternative(part[1:-1], start_type, resource_type)
-    if match := _AS.fullmatch(part):
-        return _of_type(_alternative(match["path"], start_type, resource_type), match["type"])
     if first and part == "%resource":
         return [Path((), resource_type, None, from_resource=True)]
     if first and part in definitions.ancestors(start_type):
         return paths
+    if part.startswith("(") and part.endswith(")"):
+        return _alternative(part[1:-1], start_type, resource_type)
+    if match := _AS.fullmatch(part):
+        return _of_type(_alternative(match["path"], start_type, resource_type), match["type"])
+    return _step(part, paths)
+
+
+def _step(part: str, paths: list[Path]) -> list[Path]:
     if match := _CALL.fullmatch(part):
         return _call(match["name"], match["argument"], paths)
     if match := _INDEXED.fullmatch(part):
@@ -160,7 +164,7 @@ def _first(path: Path) -> Path:
 
 def _of_type(paths: list[Path], name: str) -> list[Path]:
     # R4 writes value.as(DateTime) in Observation-code-value-date; type names are compared without case.
-    return [path for path in paths if name.lower() in map(str.lower, definitions.ancestors(path.type))]
+    return [path for path in paths if path.type.lower() == name.lower()]
 
 
 def _call(name: str, argument: str, paths: list[Path]) -> list[Path]:
@@ -182,3 +186,8 @@ def _call(name: str, argument: str, paths: list[Path]) -> list[Path]:
 
 def _filtered(paths: list[Path], step: Step) -> list[Path]:
     return [Path((*path.steps, step), path.type, path.element, path.from_resource) for path in paths]
+
+
+def values_of_extension(path: Path) -> list[Path]:
+    """The paths to what an extension holds, one for each type."""
+    return _into([path], "value")

@@ -11,7 +11,7 @@ from carespine.fhir.search import moments
 Range = tuple[Any, Any]
 # Money is searched as a quantity whose unit is the currency. FHIR R4, datatypes.html#money.
 CURRENCIES = "urn:iso:std:iso:4217"
-# (low, high, system, code, unit)
+# Low and high, then system, code and unit.
 Amount = tuple[Decimal | None, Decimal | None, str, str, str]
 
 
@@ -96,7 +96,11 @@ def amount_of_samples(value: dict[str, Any]) -> Amount | None:
     origin, factor = value.get("origin", {}), Decimal(value.get("factor", 1))
     zero = Decimal(origin.get("value", 0))
     limits = {"L": value.get("lowerLimit"), "U": value.get("upperLimit")}
-    samples = [limits[word] if word in limits else Decimal(word) for word in value.get("data", "").split() if word != "E"]
+    samples = [
+        limits[word] if word in limits else Decimal(word)
+        for word in value.get("data", "").split()
+        if word != "E"
+    ]
     numbers = [Decimal(sample) * factor + zero for sample in samples if sample is not None]
     if not numbers:
         return None

@@ -1,7 +1,8 @@
 """Converters: a value of a FHIR type becomes index entries of the parameters that it belongs to.
 
-One converter serves all parameters of a kind that meet at the same place of a resource (`code` and `combo-code`).
-What repeats across resources (codes, patients, dates) is remembered with its keys, so that hashing is rare.
+One converter serves all parameters of a kind that meet at the same place of a resource (`code` and
+`combo-code`). What repeats across resources (codes, patients, dates) is remembered with its keys, so that
+hashing is rare.
 """
 
 from __future__ import annotations
@@ -57,13 +58,9 @@ class Place:
 
 
 def converter(param_type: str, fhir_type: str, place: Place) -> Converter | None:
-    """How a value of the FHIR type is indexed under parameters of the kind; None if R4 does not index it so."""
-    if param_type == "date" and fhir_type in ranges.DATES:
-        return _dates(ranges.DATES[fhir_type], place, is_text=fhir_type not in {"Period", "Timing"})
-    if param_type == "number" and fhir_type in ranges.NUMBERS:
-        return _numbers(ranges.NUMBERS[fhir_type], place)
-    if param_type == "quantity" and fhir_type in ranges.AMOUNTS:
-        return _quantities(ranges.AMOUNTS[fhir_type], place)
+    """How a FHIR type is indexed under parameters of the kind; None if R4 does not index it so."""
+    if param_type in {"date", "number", "quantity"}:
+        return _ranged(param_type, fhir_type, place)
     special = _SPECIAL.get((param_type, fhir_type))
     if special is not None:
         return special(place)
@@ -73,6 +70,16 @@ def converter(param_type: str, fhir_type: str, place: Place) -> Converter | None
     if param_type == "uri":
         return _uris(forms_of, place)
     return _primitive(forms_of, place) if fhir_type[0].islower() else _plain(forms_of, place)
+
+
+def _ranged(param_type: str, fhir_type: str, place: Place) -> Converter | None:
+    if param_type == "date" and fhir_type in ranges.DATES:
+        return _dates(ranges.DATES[fhir_type], place, is_text=fhir_type not in {"Period", "Timing"})
+    if param_type == "number" and fhir_type in ranges.NUMBERS:
+        return _numbers(ranges.NUMBERS[fhir_type], place)
+    if param_type == "quantity" and fhir_type in ranges.AMOUNTS:
+        return _quantities(ranges.AMOUNTS[fhir_type], place)
+    return None
 
 
 def _primitive(forms_of: forms.FormsOf, place: Place) -> Converter:

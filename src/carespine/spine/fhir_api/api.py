@@ -63,7 +63,9 @@ class FhirApi:
         if kind == "batch":
             return await bundles.batch(exchange, codec.decode(exchange.body, "Bundle"), self._perform)
         if kind != "transaction":
-            raise Invalid(f"A Bundle posted here is a batch or a transaction, not {kind!r}.", expression="Bundle.type")
+            raise Invalid(
+                f"A Bundle posted here is a batch or a transaction, not {kind!r}.", expression="Bundle.type"
+            )
         return await retrying(lambda: self._transaction(exchange))
 
     async def _transaction(self, exchange: Exchange) -> Answer:
@@ -79,7 +81,9 @@ class FhirApi:
 def _demand_json_body(exchange: Exchange) -> None:
     media, _, parameters = exchange.headers.get("content-type", "").partition(";")
     if media.strip().lower() not in _JSON:
-        raise UnsupportedMedia(f"Send application/fhir+json; {media.strip()[:60] or 'no type'!r} is not read here.")
+        raise UnsupportedMedia(
+            f"Send application/fhir+json; {media.strip()[:60] or 'no type'!r} is not read here."
+        )
     charset = parameters.lower().partition("charset=")[2].split(";")[0].strip()
     if charset and charset not in _UTF8:
         raise UnsupportedMedia(f"FHIR JSON is UTF-8; the charset {charset[:40]!r} is not read here.")

@@ -16,8 +16,8 @@ from carespine.kernel.errors import CarespineError, Invalid, NotAllowed, Precond
 from carespine.kernel.ids import is_fhir_id, new_id
 from carespine.spine.fhir_api import answer
 from carespine.spine.fhir_api.answer import Answer
-from carespine.spine.fhir_api.pairs import query_pairs
 from carespine.spine.fhir_api.interactions import matching
+from carespine.spine.fhir_api.pairs import query_pairs
 
 if TYPE_CHECKING:
     from carespine.security.session import Session
@@ -49,7 +49,9 @@ class _Entry:
         return f"Bundle.entry[{self.position}]"
 
 
-async def transaction(session: Session, exchange: Exchange, bundle: dict[str, Any], perform: Perform) -> Answer:
+async def transaction(
+    session: Session, exchange: Exchange, bundle: dict[str, Any], perform: Perform
+) -> Answer:
     """All entries or none: deletes, creates, updates, then reads; references follow the ids that are given."""
     entries = [_entry(position, entry) for position, entry in enumerate(bundle.get("entry", ()))]
     for entry in entries:
@@ -90,15 +92,18 @@ def _entry(position: int, entry: dict[str, Any]) -> _Entry:
         raise Invalid("Each entry of a batch or transaction needs a request.", expression=f"{where}.request")
     method, url = request["method"], request["url"]
     if method not in _ORDER:
-        raise NotAllowed(f"The method {method} is not supported in a bundle.", expression=f"{where}.request.method")
+        raise NotAllowed(
+            f"The method {method} is not supported in a bundle.", expression=f"{where}.request.method"
+        )
     path, _, criteria = url.lstrip("/").partition("?")
     parts = tuple(unquote(part) for part in path.split("/") if part)
     tree = entry.get("resource")
     if method in ("POST", "PUT") and tree is None:
         raise Invalid(f"A {method} needs a resource.", expression=f"{where}.resource")
-    if method in ("POST", "PUT") and (not parts or tree["resourceType"] != parts[0]):
+    kind = tree["resourceType"] if tree else None
+    if method in ("POST", "PUT") and (not parts or kind != parts[0]):
         raise Invalid(
-            f"The URL {url[:80]!r} is not for the {tree['resourceType']} of this entry.",
+            f"The URL {url[:80]!r} is not for the {kind} of this entry.",
             expression=f"{where}.request.url",
         )
     if method != "GET" and parts and parts[0] not in definitions.resource_types():
@@ -118,7 +123,9 @@ async def _identify(session: Session, entry: _Entry) -> None:
 
 async def _identify_create(session: Session, entry: _Entry) -> None:
     if len(entry.path) != 1:
-        raise NotAllowed("In a transaction POST creates: its URL is a type.", expression=f"{entry.where}.request.url")
+        raise NotAllowed(
+            "In a transaction POST creates: its URL is a type.", expression=f"{entry.where}.request.url"
+        )
     condition = entry.request.get("ifNoneExist")
     if condition is not None:
         entry.found = await matching(session, entry.path[0], condition)
@@ -132,7 +139,9 @@ async def _identify_existing(session: Session, entry: _Entry) -> None:
         entry.identity = (entry.path[0], entry.found.id if entry.found else given or new_id())
         return
     if len(entry.path) != 2 or not is_fhir_id(entry.path[1]):
-        raise Invalid(f"A {entry.method} names Type/id or a condition.", expression=f"{entry.where}.request.url")
+        raise Invalid(
+            f"A {entry.method} names Type/id or a condition.", expression=f"{entry.where}.request.url"
+        )
     entry.identity = (entry.path[0], entry.path[1])
     given = (entry.tree or {}).get("id")
     if given not in (None, entry.path[1]):
@@ -205,7 +214,9 @@ def _written(exchange: Exchange, item: Stored | None, status: str) -> bytes:
         return _response(status)
     location = f"{exchange.base}/{item.type}/{item.id}/_history/{item.version}"
     body = item.body if "return=representation" in exchange.prefer else None
-    return _response(status, location=location, etag=item.etag, modified=fhir_instant(item.updated), body=body)
+    return _response(
+        status, location=location, etag=item.etag, modified=fhir_instant(item.updated), body=body
+    )
 
 
 def _if_match(entry: _Entry) -> int | None:
@@ -214,7 +225,9 @@ def _if_match(entry: _Entry) -> int | None:
         return None
     found = _ETAG.fullmatch(text)
     if not found:
-        raise Invalid('ifMatch must name one version, like W/"3".', expression=f"{entry.where}.request.ifMatch")
+        raise Invalid(
+            'ifMatch must name one version, like W/"3".', expression=f"{entry.where}.request.ifMatch"
+        )
     return int(found[1])
 
 
@@ -254,7 +267,5 @@ def _response(
     about |= {"location": location} if location else {}
     about |= {"etag": etag} if etag else {}
     about |= {"lastModified": modified} if modified else {}
-    text = b'"response":' + (
-        _text(about)[:-1] + b',"outcome":' + outcome + b"}" if outcome else _text(about)
-    )
+    text = b'"response":' + (_text(about)[:-1] + b',"outcome":' + outcome + b"}" if outcome else _text(about))
     return b"{" + (b'"resource":' + body + b"," if body else b"") + text + b"}"

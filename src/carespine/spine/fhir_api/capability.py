@@ -8,7 +8,16 @@ from typing import Any
 from carespine import __version__
 from carespine.fhir import definitions
 
-_INTERACTIONS = ("read", "vread", "update", "delete", "history-instance", "history-type", "create", "search-type")
+_INTERACTIONS = (
+    "read",
+    "vread",
+    "update",
+    "delete",
+    "history-instance",
+    "history-type",
+    "create",
+    "search-type",
+)
 _SMART_SECURITY = {
     "coding": [
         {
@@ -51,7 +60,10 @@ def statement(base: str, token_url: str | None) -> dict[str, Any]:
 
 def _security(token_url: str | None) -> dict[str, Any]:
     if token_url is None:
-        return {"cors": False, "description": "Open access: no sign-in. For trying tools on this machine only."}
+        return {
+            "cors": False,
+            "description": "Open access: no sign-in. For trying tools on this machine only.",
+        }
     extension = {"url": _OAUTH_URIS, "extension": [{"url": "token", "valueUri": token_url}]}
     return {"cors": False, "service": [_SMART_SECURITY], "extension": [extension]}
 

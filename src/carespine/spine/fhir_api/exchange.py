@@ -51,7 +51,9 @@ class Exchange:
     @property
     def prefer(self) -> frozenset[str]:
         """The preferences of the Prefer header, such as return=minimal and handling=lenient."""
-        return frozenset(part.strip() for part in re.split("[,;]", self.headers.get("prefer", "")) if part.strip())
+        return frozenset(
+            part.strip() for part in re.split("[,;]", self.headers.get("prefer", "")) if part.strip()
+        )
 
     def if_match(self) -> int | None:
         """The version that If-Match names; raises Invalid where it is not a version's ETag."""
@@ -74,7 +76,9 @@ class Exchange:
         wanted = self.parameter("_format")
         if wanted is not None:
             if wanted.split(";")[0].strip().replace(" ", "+") not in _JSON_WORDS:
-                raise NotAcceptable(f"The format {wanted[:40]!r} is not written here; ask for application/fhir+json.")
+                raise NotAcceptable(
+                    f"The format {wanted[:40]!r} is not written here; ask for application/fhir+json."
+                )
             return
         accepted = self.headers.get("accept", "*/*").split(",")
         types = {part.split(";")[0].strip().lower() for part in accepted}

@@ -34,7 +34,7 @@ def _missing(event: dict[str, Any]) -> list[str]:
     """The parts of GP Connect's audit minimum that this AuditEvent lacks."""
     agents = [each for each in event.get("agent", []) if isinstance(each, dict)]
     parts = {
-        "who": any(each.get("who") for each in agents),
+        "who": any(each.get("who") or each.get("altId") for each in agents),
         "role": any(each.get("role") or each.get("type") for each in agents),
         "organisation": any(_is_organisation(each) for each in agents),
         "when": event.get("recorded"),

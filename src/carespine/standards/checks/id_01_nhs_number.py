@@ -63,10 +63,12 @@ def _fault(patient: dict[str, Any]) -> str | None:
     needs=(one_identity,),
 )
 async def run(context: Context) -> Finding:
+    throttle = context.config.throttle
+    apart = {context.config.revoked, throttle.identity if throttle else None}
     faults: list[Fault] = []
     tried = 0
     for identity in context.config.identities:
-        if not identity.patient_id:
+        if not identity.patient_id or identity.name in apart:
             continue
         wanted = ("identifier", f"{nhs_number.SYSTEM}|{identity.nhs_number}")
         for answer in (

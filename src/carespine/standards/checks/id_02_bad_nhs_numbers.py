@@ -11,6 +11,15 @@ from carespine.standards.models import Fault, Finding
 _TEST_RANGE = 90_000
 
 
+def _swapped(number: str) -> str | None:
+    """The number with two unlike neighbours exchanged, the commonest slip after a wrong digit."""
+    for place in range(3, 8):
+        left, right = number[place], number[place + 1]
+        if left != right:
+            return number[:place] + right + left + number[place + 2 :]
+    return None
+
+
 def bad_numbers(context: Context) -> list[str]:
     """Twenty numbers that cannot be NHS numbers, each wrong in one of six ways, drawn from the seed."""
     good = [nhs_number.synthetic(context.random.randrange(_TEST_RANGE)) for _ in range(9)]
@@ -20,7 +29,7 @@ def bad_numbers(context: Context) -> list[str]:
     no_check_digit = [stem + "0" for stem in stems if nhs_number.check_digit(stem) is None][:3]
     alike = [str(digit) * 10 for digit in context.random.sample(range(1, 10), 3)]
     letters = [good[8][:4] + "O" + good[8][5:], "９９９" + good[8][3:], good[8][:9] + "X"]
-    swapped = ["9434765870", "4010232138"]  # two digits exchanged in the examples the Data Dictionary gives
+    swapped = [each for n in range(9) if (each := _swapped(good[n])) is not None][:2]
     return wrong_digit + lengths + no_check_digit + alike + letters + swapped
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from carespine.standards.engine import codes
+from carespine.standards.engine import codes, readings
 from carespine.standards.engine.check import check, one_identity
 from carespine.standards.engine.context import Context
 from carespine.standards.models import Fault, Finding
@@ -31,6 +31,9 @@ def _units(resource: dict[str, Any]) -> list[dict[str, Any]]:
     needs=(one_identity,),
 )
 async def run(context: Context) -> Finding:
+    for kind in (readings.HEART_RATE, readings.BODY_WEIGHT):
+        sent = readings.reading(context, context.first.patient_id, quantity=kind)
+        await context.fhir("POST", "Observation", identity=context.first, json=sent)
     search = [("patient", context.first.patient_id), ("_count", "200")]
     answer = await context.fhir("GET", "Observation", identity=context.first, params=search)
     sample = [each for each in answer.resources if each.get("resourceType") == "Observation"]

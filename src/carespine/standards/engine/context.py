@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import urljoin
-from uuid import UUID
+from uuid import uuid4
 
 import httpx
 
@@ -96,8 +96,8 @@ class Context:
         return self.session.clock()
 
     def uuid(self) -> str:
-        """A fresh random identifier from the seed."""
-        return str(UUID(int=self.random.getrandbits(128), version=4))
+        """A fresh identifier. Not from the seed: request ids and jtis must not repeat when a run is repeated."""
+        return str(uuid4())
 
     async def call(
         self,

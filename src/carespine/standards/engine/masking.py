@@ -9,6 +9,7 @@ from hashlib import sha256
 _MARK_LENGTH = 8
 _SECRET_HEADERS = frozenset({"authorization", "cookie", "set-cookie", "proxy-authorization", "x-api-key"})
 _JWS = re.compile(r"\b(eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*)\.([A-Za-z0-9_-]+)")
+_TOKEN = re.compile(r'"(?:access|refresh|id)_token"\s*:\s*"([^"]{8,})"')
 _JSON_SECRET = re.compile(
     r'("(?:access_token|refresh_token|id_token|client_secret|password|d|k|p|q|dp|dq|qi)"\s*:\s*")([^"]+)(")'
 )
@@ -19,21 +20,32 @@ def mark(secret: str) -> str:
     return f"***{sha256(secret.encode()).hexdigest()[:_MARK_LENGTH]}"
 
 
-def text(raw: str, secrets: Iterable[str] = ()) -> str:
-    """`raw` with tokens, keys and the signatures of assertions masked; an assertion's claims stay
-    readable.
-    """
-    for secret in secrets:
-        if secret:
-            raw = raw.replace(secret, mark(secret))
-    raw = _JSON_SECRET.sub(lambda found: found[1] + mark(found[2]) + found[3], raw)
-    return _JWS.sub(lambda found: f"{found[1]}.{mark(found[2])}", raw)
+class Masker:
+    """Masks what looks like a secret, and every secret it was told of or saw being given."""
 
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._secrets = {each for each in secrets if each}
+        self._known: re.Pattern[str] | None = None
 
-def headers(pairs: Mapping[str, str], secrets: Iterable[str] = ()) -> dict[str, str]:
-    """Headers for the evidence: credentials masked whole, the rest as text."""
-    kept = tuple(secrets)
-    return {
-        name: mark(value) if name.lower() in _SECRET_HEADERS else text(value, kept)
-        for name, value in pairs.items()
-    }
+    def learn(self, raw: str) -> None:
+        """Remember the tokens in an answer, wherever they are used or shown from now on."""
+        found = {each[1] for each in _TOKEN.finditer(raw)} - self._secrets
+        if found:
+            self._secrets |= found
+            self._known = None
+
+    def text(self, raw: str) -> str:
+        """`raw` with tokens, keys and signatures of assertions masked; an assertion's claims stay readable."""
+        if self._secrets:
+            if self._known is None:
+                self._known = re.compile("|".join(re.escape(each) for each in self._secrets))
+            raw = self._known.sub(lambda found: mark(found[0]), raw)
+        raw = _JSON_SECRET.sub(lambda found: found[1] + mark(found[2]) + found[3], raw)
+        return _JWS.sub(lambda found: f"{found[1]}.{mark(found[2])}", raw)
+
+    def headers(self, pairs: Mapping[str, str]) -> dict[str, str]:
+        """Headers for the evidence: credentials masked whole, the rest as text."""
+        return {
+            name: mark(value) if name.lower() in _SECRET_HEADERS else self.text(value)
+            for name, value in pairs.items()
+        }

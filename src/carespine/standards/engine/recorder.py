@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any
 
 import httpx
 
 from carespine.kernel.clock import Clock, fhir_instant
-from carespine.standards.engine import masking
 from carespine.standards.engine.answer import Answer
 from carespine.standards.engine.evidence import EvidenceLog
+from carespine.standards.engine.masking import Masker
 
 # Ours: enough to show a fault; the whole body is committed to by its hash.
 EVIDENCE_BODY_CHARS = 16_384
@@ -28,11 +27,11 @@ class Recorder:
     """Sends requests and writes each exchange to the evidence log, answered or not. Follows no redirects."""
 
     def __init__(
-        self, client: httpx.AsyncClient, evidence: EvidenceLog, *, secrets: Iterable[str], clock: Clock
+        self, client: httpx.AsyncClient, evidence: EvidenceLog, *, masker: Masker, clock: Clock
     ) -> None:
         self._client = client
         self._evidence = evidence
-        self._secrets = tuple(secrets)
+        self._masker = masker
         self._clock = clock
 
     async def send(self, request: httpx.Request, *, check: str) -> Answer:
@@ -48,6 +47,7 @@ class Recorder:
             )
             raise
         seconds = time.perf_counter() - began
+        self._masker.learn(body[:EVIDENCE_BODY_CHARS].decode("utf-8", "replace"))
         number = self._evidence.append(
             "exchange",
             {
@@ -55,7 +55,7 @@ class Recorder:
                 "ms": round(seconds * 1000, 1),
                 "response": {
                     "status": response.status_code,
-                    "headers": masking.headers(response.headers, self._secrets),
+                    "headers": self._masker.headers(response.headers),
                     **self._body(body),
                 },
             },
@@ -81,8 +81,8 @@ class Recorder:
             "at": at,
             "request": {
                 "method": request.method,
-                "url": masking.text(str(request.url), self._secrets),
-                "headers": masking.headers(request.headers, self._secrets),
+                "url": self._masker.text(str(request.url)),
+                "headers": self._masker.headers(request.headers),
                 **self._body(request.content),
             },
         }
@@ -90,5 +90,5 @@ class Recorder:
     def _body(self, raw: bytes) -> dict[str, Any]:
         if not raw:
             return {}
-        shown = masking.text(raw.decode("utf-8", "backslashreplace"), self._secrets)
+        shown = self._masker.text(raw.decode("utf-8", "backslashreplace"))
         return {"body": shown[:EVIDENCE_BODY_CHARS], "bytes": len(raw), "sha256": sha256(raw).hexdigest()}

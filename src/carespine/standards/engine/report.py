@@ -33,6 +33,7 @@ class Report:
     results: tuple[CheckResult, ...]
     verdict: Verdict
     evidence: EvidenceLog
+    published_keys: tuple[str, ...] = ()
 
     @property
     def canonical_part(self) -> dict[str, Any]:

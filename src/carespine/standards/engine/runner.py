@@ -25,8 +25,10 @@ from carespine.standards.engine.check import Check
 from carespine.standards.engine.config import RunConfig
 from carespine.standards.engine.context import Context, EndedEarlyError, Session
 from carespine.standards.engine.evidence import EvidenceLog
+from carespine.standards.engine.masking import Masker
 from carespine.standards.engine.recorder import Recorder
 from carespine.standards.engine.report import Report
+from carespine.standards.keys import client_thumbprint
 from carespine.standards.models import CheckResult, Finding, Outcome
 
 # lifecycle.md, Probes: flake rule, 2 of 3.
@@ -85,6 +87,7 @@ async def run(plan: Plan) -> Report:
     evidence.append("start", _opening(plan, seed_hash, started))
     results: list[CheckResult] = []
     async with _session(plan, evidence) as session:
+        published = await _published_keys(session)
         for check in checks:
             result = await _decided(session, check, seed)
             evidence.append(
@@ -106,6 +109,7 @@ async def run(plan: Plan) -> Report:
         results=tuple(results),
         verdict=verdict,
         evidence=evidence,
+        published_keys=published,
     )
 
 
@@ -125,7 +129,7 @@ async def _session(plan: Plan, evidence: EvidenceLog) -> AsyncIterator[Session]:
     transport = plan.transport or GuardedTransport(plan.egress, httpx.AsyncHTTPTransport(verify=_trust(plan)))
     async with httpx.AsyncClient(transport=transport, timeout=_TIMEOUT, follow_redirects=False) as client:
         client.headers["user-agent"] = "carespine-standards"
-        recorder = Recorder(client, evidence, secrets=plan.config.secrets, clock=plan.clock)
+        recorder = Recorder(client, evidence, masker=Masker(plan.config.secrets), clock=plan.clock)
         base = plan.base_url.rstrip("/")
         session = Session(base, plan.config, recorder, client, evidence, plan.clock, plan.egress)
         try:
@@ -151,6 +155,22 @@ async def _discover(session: Session) -> dict[str, Any]:
     return {}
 
 
+async def _published_keys(session: Session) -> tuple[str, ...]:
+    """The thumbprints of the keys that the service says it signs with."""
+    try:
+        answer = await Context(session, check="discovery", seed="").call("GET", "/.well-known/jwks.json")
+    except httpx.TransportError:
+        return ()
+    keys = answer.tree.get("keys") if answer.ok else None
+    found = []
+    for tree in keys if isinstance(keys, list) else []:
+        try:
+            found.append(client_thumbprint({"keys": [tree]}))
+        except Invalid:  # a key that no certificate can be bound to proves nothing, and is no fault here
+            continue
+    return tuple(found)
+
+
 async def _decided(session: Session, check: Check, seed: str) -> CheckResult:
     """The check's result by the flake rule: a second and third run only where noise may have decided the
     first.
@@ -161,9 +181,9 @@ async def _decided(session: Session, check: Check, seed: str) -> CheckResult:
         finding, noisy = await _once(context, check)
         exchanges += context.exchanges
         findings.append(finding)
-        if not noisy or _agreed(findings) is not None:
+        if (len(findings) == 1 and not noisy) or _agreed(findings) is not None:
             break
-    chosen = findings[-1] if len(findings) == 1 else _agreed(findings) or findings[-1]
+    chosen = _agreed(findings) or findings[-1]
     requirement = catalogue.requirements()[check.requirement]
     return CheckResult(
         check=check.id,

@@ -25,6 +25,7 @@ create table resource (
 );
 create unique index resource_identity on resource (type, id);
 create index resource_updated on resource (type, updated, rid);
+create index resource_order on resource (type, rid);
 create index resource_keys on resource using gin (keys) with (fastupdate = off);
 
 create table resource_history (
@@ -82,3 +83,12 @@ create table index_string (
     primary key (patient, rid, param, value)
 );
 create index index_string_value on index_string (param, value);
+
+create table index_position (
+    patient   bigint not null,
+    rid       bigint not null,
+    latitude  double precision not null,
+    longitude double precision not null,
+    primary key (patient, rid, latitude, longitude)
+);
+create index index_position_place on index_position (latitude, longitude);

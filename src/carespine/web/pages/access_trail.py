@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from carespine.kernel.errors import Forbidden
 from carespine.security.actor import PATIENT_REQUEST
 from carespine.security.audit_event import SUCCESS
 from carespine.web.pages.directory import Directory
+from carespine.web.pages.formats import role
 from carespine.web.pages.views import Access, AccessPage, Visitor
 
 if TYPE_CHECKING:
@@ -20,37 +22,49 @@ if TYPE_CHECKING:
 PAGE_SIZE = 25
 # How far back one look at the page goes; a patient's trail grows with every reading of every app.
 MOST_EVENTS = 5_000
-# Things one person did of one kind within this time are one line: a page is made of many small reads.
-_SAME_VISIT = timedelta(minutes=30)
+# What one person did within this time is one line: a page is made of many small reads.
+_ONE_VISIT = timedelta(minutes=30)
 
 _PURPOSES = {
     "TREAT": "Direct care",
-    "PATRQT": "At the patient's request",
+    "PATRQT": "At your request",
     "HOPERAT": "Running the service",
     "BTG": "Emergency access",
 }
+_VERBS = {"C": "Added", "U": "Changed", "D": "Deleted", "R": "Looked at", "E": "Looked at"}
 _THINGS = {
-    "Patient": "name, date of birth and address",
-    "Observation": "readings and test results",
-    "DiagnosticReport": "summary of home readings",
+    "AllergyIntolerance": "allergies",
+    "AuditEvent": "list of who has looked",
     "Condition": "conditions",
+    "Consent": "choices about sharing",
+    "Device": "list of devices",
+    "DiagnosticReport": "summary of home readings",
+    "Encounter": "appointments and visits",
+    "Immunization": "vaccinations",
     "MedicationRequest": "medicines",
     "MedicationStatement": "medicines",
-    "Encounter": "appointments and visits",
-    "Task": "practice inbox entry",
-    "Consent": "choices about sharing",
-    "AuditEvent": "list of who has looked",
-    "AllergyIntolerance": "allergies",
-    "Immunization": "vaccinations",
+    "Observation": "readings and test results",
+    "Patient": "name, address and date of birth",
+    "Provenance": "note of where readings came from",
+    "Task": "entry in the practice's inbox",
 }
-_VERBS = {"C": "Added", "U": "Changed", "D": "Deleted", "R": "Looked at", "E": "Looked at"}
-_SUBTYPES = {
-    "import-readings": "Sent readings",
-    "summarise": "Worked out the summary of home readings",
-    "review-summary": "Reviewed the summary of home readings",
-    "require-patient": "Asked for the record",
-    "token": "Asked for access",
+# Verbs of a domain that say more than the resource they touch.
+_SPECIAL = {
+    "import-readings": ("Sent", "readings from devices"),
+    "read-device-summary": ("Looked at", "summary of home readings"),
 }
+_PATIENT_ROLE = "patient"
+
+
+@dataclass(slots=True)
+class _Visit:
+    """What one person did in one go; `things` keeps the order in which they were met."""
+
+    first: Access
+    things: dict[str, None] = field(default_factory=dict)
+
+    def line(self) -> Access:
+        return replace(self.first, what=f"{self.first.what}: {'; '.join(self.things)}")
 
 
 class AccessTrail:
@@ -62,7 +76,7 @@ class AccessTrail:
     async def page(self, visitor: Visitor, *, page: int) -> AccessPage:
         """One page of lines, newest first."""
         if visitor.actor is None or visitor.patient_id is None:
-            return AccessPage((), 0)
+            raise Forbidden("Only a patient can see who has looked at their record.")
         async with self._door.glance(visitor.actor, purpose=PATIENT_REQUEST) as session:
             key = await session.require_patient(visitor.patient_id)
             rows = await session.tx.fetch(
@@ -79,17 +93,48 @@ class AccessTrail:
     async def _with_organisation(self, visitor: Visitor, line: Access) -> Access:
         if visitor.actor is None or not line.organisation:
             return line
-        return msgspec.structs.replace(line) if False else _renamed(
-            line, await self._directory.name(visitor.actor, line.organisation)
-        )
+        return replace(line, organisation=await self._directory.name(visitor.actor, line.organisation))
 
 
 def as_lines(events: Iterable[tuple[datetime, dict[str, Any]]]) -> list[Access]:
-    """AuditEvents, newest first, as lines; the small reads of one visit are one line, at their latest time."""
-    lines: list[Access] = []
-    for _, group in groupby((_line(at, event) for at, event in events), key=_kind):
-        for line in group:
-            if lines and _kind(lines[-1]) == _kind(line) and lines[-1].at - line.at < _SAME_VISIT:
-                continue
-            lines.append(line)
-    return lines
+    """AuditEvents, newest first, as lines: what one person did in one go is one line, at its latest time."""
+    visits: list[_Visit] = []
+    open_visits: dict[tuple[object, ...], _Visit] = {}
+    for at, event in events:
+        start, thing = _read(at, event)
+        key = (start.who, start.role, start.organisation, start.what, start.why, start.refused)
+        visit = open_visits.get(key)
+        if visit is None or visit.first.at - at > _ONE_VISIT:
+            visit = open_visits[key] = _Visit(start)
+            visits.append(visit)
+        visit.things[thing] = None
+    return [visit.line() for visit in visits]
+
+
+def _read(at: datetime, event: dict[str, Any]) -> tuple[Access, str]:
+    """The event as a line without its thing, and the thing."""
+    person, *others = event["agent"]
+    organisation = next((agent["who"]["identifier"]["value"] for agent in others), "")
+    refused = event["outcome"] != SUCCESS
+    verb, thing = _SPECIAL.get(event["subtype"][0]["code"]) or (_VERBS[event["action"]], _thing(event))
+    purpose = event["purposeOfEvent"][0]["coding"][0]["code"]
+    role_name = person["role"][0]["text"]
+    line = Access(
+        at=at,
+        who=f"You ({person['name']})" if role_name == _PATIENT_ROLE else person["name"],
+        role="" if role_name == _PATIENT_ROLE else role(role_name),
+        organisation=organisation,
+        what="Tried to reach" if refused else verb,
+        why=_PURPOSES.get(purpose, purpose),
+        refused=refused,
+    )
+    return line, thing
+
+
+def _thing(event: dict[str, Any]) -> str:
+    for entity in event.get("entity", ()):
+        what = entity.get("what", {})
+        name = what.get("type") or what.get("reference", "").partition("/")[0]
+        if name and not (name == "Patient" and entity.get("role")):
+            return _THINGS.get(name, f"part of the record ({name})")
+    return "record"

@@ -10,6 +10,7 @@ from carespine.security import accounts
 from carespine.security.actor import ADMINISTRATION, Actor
 from carespine.security.audit_event import MINOR_FAILURE, SUCCESS, Event
 from carespine.web.pages.directory import Directory
+from carespine.web.pages.formats import role
 from carespine.web.pages.views import Visitor, VisitorKind
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ _LANDINGS: dict[str, str] = {
     "practitioner": "/practice/inbox",
     "administrator": "/admin/products",
 }
-_ROLES = {"general practitioner": "GP"}
 _KINDS: dict[str, VisitorKind] = {
     "patient": "patient",
     "practitioner": "practitioner",
@@ -66,7 +66,7 @@ class BrowserSessions:
         return Visitor(
             kind=_KINDS[actor.kind],
             name=actor.name,
-            role=_ROLES.get(actor.role, actor.role),
+            role=role(actor.role),
             organisation=await self._directory.organisation(actor),
             csrf_token=session.csrf,
             landing=_LANDINGS[actor.kind],
@@ -85,7 +85,9 @@ class BrowserSessions:
         expected = visitor.csrf_token if visitor else request.cookies.get(self._form_cookie, "")
         return bool(expected) and compare_digest(expected.encode(), token.encode())
 
-    async def sign_in(self, request: Request, response: Response, *, user_name: str, password: str) -> Visitor:
+    async def sign_in(
+        self, request: Request, response: Response, *, user_name: str, password: str
+    ) -> Visitor:
         refused: Unauthenticated | None = None
         value = ""
         async with self._platform.database.transaction() as tx:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from datetime import date, datetime
 from decimal import Decimal
 
+from carespine.devices.models import Figure
 from carespine.kernel import nhs_number as nhs_numbers
 from carespine.kernel.clock import LONDON, london_date
+
+_ROLES = {"client": "App", "general practitioner": "GP", "system job": "Carespine itself"}
 
 
 def day(value: date | datetime | None) -> str:
@@ -25,7 +28,11 @@ def short_day(value: date | datetime) -> str:
 
 def clock(value: datetime) -> str:
     """`2:30pm` in England; `midnight` and `midday` are written as such."""
-    local = value.astimezone(LONDON)
+    return wall_clock(value.astimezone(LONDON))
+
+
+def wall_clock(local: datetime) -> str:
+    """`2:30pm` in the zone that the instant carries."""
     if (local.hour, local.minute) in {(0, 0), (12, 0)}:
         return "midday" if local.hour else "midnight"
     hour, half = local.hour % 12 or 12, "am" if local.hour < 12 else "pm"
@@ -57,19 +64,27 @@ def nhs_number(value: str) -> str:
     return nhs_numbers.display(value).replace(" ", "\u00a0")
 
 
-def percent(share: float) -> str:
-    """A share of 0 to 1 as `87%`."""
-    return f"{share * 100:.0f}%"
+def figure(value: Figure) -> tuple[str, str]:
+    """The number of a figure and its unit as people say them; long times in hours and minutes."""
+    if value.unit == "min" and value.value is not None and value.value >= 60:
+        minutes = round(value.value)
+        return f"{minutes // 60} h {minutes % 60:02d} min", value.unit_text.removeprefix("minutes").strip()
+    return value.text, value.unit_text
+
+
+def role(name: str) -> str:
+    """What a role of the access rules is called on a page."""
+    return _ROLES.get(name, name.capitalize())
 
 
 FILTERS = {
     "day": day,
     "short_day": short_day,
     "clock": clock,
+    "figure": figure,
     "moment": moment,
     "number": number,
     "tidy_number": tidy_number,
     "plural": plural,
     "nhs_number": nhs_number,
-    "percent": percent,
 }

@@ -37,7 +37,7 @@ class _Front:
 
     async def landing(self, request: Request) -> Response:
         visitor = await self.platform.sessions.visitor(request)
-        return page("landing.html", visitor=visitor, current="/", sign_ins=self.platform.demo_sign_ins)
+        return page("landing.html", visitor=visitor, current="/", sign_ins=self.platform.demo_sign_ins())
 
     async def ask(self, request: Request) -> Response:
         visitor = await self.platform.sessions.visitor(request)
@@ -73,7 +73,7 @@ class _Front:
             form=form,
             form_token=token,
             next=onward,
-            sign_ins=self.platform.demo_sign_ins,
+            sign_ins=self.platform.demo_sign_ins(),
         )
         self.platform.sessions.keep_token(response, token)
         return response

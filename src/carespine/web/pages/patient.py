@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from carespine.devices.models import SAFETY_NOTICE
-from carespine.web.pages.pictures import picture
+from carespine.web.pages import pictures
 from carespine.web.pages.ports import Platform
 from carespine.web.pages.problems import guarded
 from carespine.web.pages.rendering import page
@@ -44,6 +44,7 @@ class _Patient:
     async def home(self, request: Request) -> Response:
         visitor = await require(self.platform, request, "patient")
         shown = await self.platform.patient.summary(visitor)
+        pictures.remember(visitor, shown.summary)
         return page("patient/home.html", visitor=visitor, current=HOME, page=shown)
 
     async def readings(self, request: Request) -> Response:
@@ -60,8 +61,10 @@ class _Patient:
 
     async def chart(self, request: Request) -> Response:
         visitor = await require(self.platform, request, "patient")
-        shown = await self.platform.patient.summary(visitor)
-        return await picture(request, shown.summary)
+        summary = pictures.remembered(visitor, visitor.patient_id or "")
+        if summary is None:
+            summary = (await self.platform.patient.summary(visitor)).summary
+        return await pictures.picture(request, summary)
 
     async def access(self, request: Request) -> Response:
         visitor = await require(self.platform, request, "patient")

@@ -39,7 +39,9 @@ class Sessions(Protocol):
     async def check_form(self, request: Request, token: str) -> bool:
         """Whether the token of a posted form belongs to this browser."""
 
-    async def sign_in(self, request: Request, response: Response, *, user_name: str, password: str) -> Visitor:
+    async def sign_in(
+        self, request: Request, response: Response, *, user_name: str, password: str
+    ) -> Visitor:
         """Sign in and put the session cookie on `response`.
 
         Raises Unauthenticated in the same words whether the name is unknown, the password wrong or the
@@ -51,7 +53,7 @@ class Sessions(Protocol):
 
 
 class Practice(Protocol):
-    async def inbox(self, visitor: Visitor, *, state: ReviewState, page: int) -> Inbox: ...
+    async def inbox(self, visitor: Visitor, *, state: ReviewState, cursor: str | None) -> Inbox: ...
     async def summary(self, visitor: Visitor, patient_id: str) -> SummaryPage: ...
     async def readings(self, visitor: Visitor, patient_id: str, *, metric: str, page: int) -> Readings: ...
     async def mark_reviewed(self, visitor: Visitor, patient_id: str, *, note: str) -> None: ...
@@ -72,15 +74,19 @@ class Products(Protocol):
     async def product(self, product_id: str) -> ProductPage: ...
     async def suspend(self, visitor: Visitor, product_id: str, *, reason: str) -> None: ...
     async def reinstate(self, visitor: Visitor, product_id: str, *, reason: str) -> None: ...
-    async def certificate(self, product_id: str) -> bytes: ...
-    async def report(self, product_id: str) -> bytes: ...
 
 
 class Platform(Protocol):
-    """Everything the pages need; `demo_sign_ins` is empty unless the settings say demonstration."""
+    """Everything the pages need."""
 
-    demo_sign_ins: tuple[DemoSignIn, ...]
-    sessions: Sessions
-    practice: Practice
-    patient: Patient
-    products: Products
+    @property
+    def sessions(self) -> Sessions: ...
+    @property
+    def practice(self) -> Practice: ...
+    @property
+    def patient(self) -> Patient: ...
+    @property
+    def products(self) -> Products: ...
+
+    def demo_sign_ins(self) -> tuple[DemoSignIn, ...]:
+        """The accounts that the first page prints; none unless the settings say demonstration."""

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from carespine.devices.models import SAFETY_NOTICE
-from carespine.web.pages.pictures import picture
+from carespine.web.pages import pictures
 from carespine.web.pages.ports import Platform
 from carespine.web.pages.problems import guarded
 from carespine.web.pages.rendering import page
@@ -45,7 +45,7 @@ class _Practice:
         inbox = await self.platform.practice.inbox(
             visitor,
             state="reviewed" if request.query_params.get("state") == "reviewed" else "waiting",
-            page=page_number(request),
+            cursor=request.query_params.get("cursor"),
         )
         done = request.query_params.get("done") == "reviewed"
         return page("practice/inbox.html", visitor=visitor, current=INBOX, inbox=inbox, done=done)
@@ -53,6 +53,7 @@ class _Practice:
     async def summary(self, request: Request) -> Response:
         visitor = await require(self.platform, request, "practitioner")
         shown = await self.platform.practice.summary(visitor, request.path_params["patient_id"])
+        pictures.remember(visitor, shown.summary)
         return _summary_page(visitor, shown, Form())
 
     async def review(self, request: Request) -> Response:
@@ -84,16 +85,20 @@ class _Practice:
 
     async def chart(self, request: Request) -> Response:
         visitor = await require(self.platform, request, "practitioner")
-        shown = await self.platform.practice.summary(visitor, request.path_params["patient_id"])
-        return await picture(request, shown.summary)
+        patient_id = request.path_params["patient_id"]
+        summary = pictures.remembered(visitor, patient_id)
+        if summary is None:
+            summary = (await self.platform.practice.summary(visitor, patient_id)).summary
+        return await pictures.picture(request, summary)
 
 
 def _summary_page(visitor: Visitor, shown: SummaryPage, form: Form, status: int = 200) -> Response:
+    # A summary that does not exist is not found, although the patient is: the page says what that means.
     return page(
         "practice/summary.html",
         visitor=visitor,
         current=INBOX,
-        status=status,
+        status=status if shown.summary else 404,
         page=shown,
         form=form,
         note_limit=NOTE_LIMIT,

@@ -33,8 +33,6 @@ def routes(platform: Platform) -> list[Route]:
             Route(CATALOGUE, public.catalogue),
             Route(REGISTER, public.register),
             Route(f"{REGISTER}/{{product_id}}", public.product),
-            Route(f"{REGISTER}/{{product_id}}/certificate", public.certificate),
-            Route(f"{REGISTER}/{{product_id}}/report", public.report),
             Route(DESK, desk.products),
             Route(f"{DESK}/{{product_id}}", desk.product),
             Route(f"{DESK}/{{product_id}}/suspend", desk.suspend, methods=["POST"]),
@@ -68,19 +66,6 @@ class _Public:
         visitor = await self.platform.sessions.visitor(request)
         shown = await self.platform.products.product(request.path_params["product_id"])
         return page("standards/product.html", visitor=visitor, current=REGISTER, page=shown)
-
-    async def certificate(self, request: Request) -> Response:
-        product_id = request.path_params["product_id"]
-        content = await self.platform.products.certificate(product_id)
-        headers = {
-            "Content-Disposition": 'attachment; filename="certificate.jws"',
-            "Cache-Control": "no-store",
-        }
-        return Response(content, media_type="application/jose", headers=headers)
-
-    async def report(self, request: Request) -> Response:
-        content = await self.platform.products.report(request.path_params["product_id"])
-        return Response(content, media_type="text/html; charset=utf-8", headers={"Cache-Control": "no-store"})
 
 
 @dataclass(frozen=True, slots=True)

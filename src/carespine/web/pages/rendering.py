@@ -30,7 +30,8 @@ def environment() -> Environment:
     )
     made.filters.update(formats.FILTERS)
     made.filters["alt_text"] = charts.alt_text
-    made.filters["chart_table"] = charts.table
+    made.filters["chart_tables"] = charts.tables
+    made.tests["charted"] = charts.has_chart
     made.filters["chart_size"] = charts.size
     made.globals["asset"] = asset
     return made

@@ -72,16 +72,15 @@ class InboxRow:
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
-    """One page of the inbox. The counts are over all of it; `in_progress` imports have no summary yet."""
+    """One page of the inbox. The counts are over all of it; `following` is the cursor of the next page."""
 
     practice: str
     state: ReviewState
     rows: tuple[InboxRow, ...]
     waiting: int
     reviewed: int
-    in_progress: int = 0
-    page: int = 1
-    pages: int = 1
+    first: bool = True
+    following: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,35 +95,31 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class SummaryPage:
-    """The one summary of a patient. `summary` is None before a first import has finished."""
+    """The one summary of a patient. `summary` is None before any readings came in."""
 
     patient: PatientBanner
     summary: SummaryView | None
     state: ReviewState = "waiting"
     review: Review | None = None
-    in_progress: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One reading behind a number. `set_aside` is why it did not count, or None when it did."""
+    """One reading behind a number, in words. `note` says what of a day was used and what set aside."""
 
     observation_id: str
-    at: datetime
-    local_time: str
+    when: str
     value: str
-    unit: str
     source: str
-    set_aside: str | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class MetricLink:
-    """A result whose readings can be listed, and how many there are (None: not counted)."""
+    """A result whose readings can be listed."""
 
     key: str
     title: str
-    readings: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,15 +167,14 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Sharing:
-    """One consent: what is shared with which app, since when; `ended_at` when it has been withdrawn."""
+    """One consent: what is shared with which app. `ended_at` is set once withdrawn; `note` warns."""
 
     consent_id: str
     app: str
-    supplier: str
     shared: tuple[str, ...]
     since: datetime | None
     ended_at: datetime | None = None
-    app_state: str | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +233,8 @@ class ProductRow:
 class ProductPage:
     """A product as the register shows it.
 
-    `refused` says in words why it is refused, or is None. The urls are None where there is no such document.
+    `refused` says in words why it is refused, or is None; `ends` is when the state ends by itself. The urls
+    are None where there is no such document.
     """
 
     product: ProductRow
@@ -252,6 +247,7 @@ class ProductPage:
     certificate_url: str | None = None
     report_url: str | None = None
     evidence_url: str | None = None
+    ends: datetime | None = None
     can_suspend: bool = False
     can_reinstate: bool = False
     contact: str | None = None

@@ -146,7 +146,7 @@ class AppleReading:
         end, _, end_read = columns.times(group.ends)
         texts = self._stages(group.values) if found.day == "sleep" else group.values
         number, number_read = columns.values(texts)
-        trust = np.full(len(start), ZoneTrust.STATED, dtype=np.uint8)
+        trust = np.full(len(start), ZoneTrust.EXPORTED, dtype=np.uint8)
         self._apply_zones(group, start, offset, trust)
         every = np.zeros(len(start), dtype=np.int32)
         samples = Samples(start, end, offset, trust, number, np.full(len(start), unit, dtype=np.uint8), every)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
 import zlib
 from collections import Counter
@@ -15,6 +16,17 @@ from carespine.devices.adapters.contract import HostileFile, UnreadableFile
 MAX_EXPANSION = 200
 # Below this many bytes unfolded, no ratio is harmful.
 ALWAYS_ALLOWED = 64 * 1024 * 1024
+# What the library raises on archives that are damaged; a negative position is a ValueError.
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
 _STEP = 1024 * 1024
 _ROOT = b"<HealthData"
 _HEAD = 256 * 1024
@@ -63,7 +75,7 @@ def _opened(file: BinaryIO) -> zipfile.ZipFile:
     file.seek(0)
     try:
         return zipfile.ZipFile(file)
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, EOFError) as error:
+    except _DAMAGED as error:
         raise UnreadableFile(
             "The zip archive is damaged or was cut off on its way. Export it again and send it whole."
         ) from error
@@ -97,7 +109,7 @@ def _unfolded(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[byt
                         f"The archive unfolds to more than {MAX_EXPANSION} times its size and is refused."
                     )
                 yield piece
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, RuntimeError) as error:
+    except _DAMAGED as error:
         raise UnreadableFile(
             "The export inside the archive is damaged or cut off. Export it again and send it whole."
         ) from error

@@ -1,7 +1,7 @@
 """Cuts the export's XML into blocks that end between two records, after a safe look at the prolog.
 
-The prolog (all before the root) is never given to an XML parser. Apple's own document type definition is not well-formed in the
-exports of iOS 16, so that strict parsers refuse them; and a definition with entities is an attack.
+The prolog (all before the root) is never given to an XML parser. Apple's own definition is not well-formed in
+the exports of iOS 16, so that strict parsers refuse them; and a definition with entities is an attack.
 """
 
 from __future__ import annotations

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import date
-from itertools import groupby
+from itertools import pairwise
+from math import nan
+from statistics import median
 from typing import TYPE_CHECKING
 
 from carespine.devices.models import Point, Result, Series, Target
 from carespine.web.pages.charts import style
+from carespine.web.pages.charts.panels import Panel, panels
 from carespine.web.pages.charts.shares import draw_shares, height_of_shares
 from carespine.web.pages.charts.style import PANEL_HEIGHT, WIDTHS, Canvas, Width
 from carespine.web.pages.formats import short_day
@@ -15,36 +18,28 @@ from carespine.web.pages.formats import short_day
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Panel = tuple[Series, ...]
-
 _MOST_DATES: dict[Width, int] = {"wide": 7, "narrow": 3}
 _KEY_LINE_HEIGHT = 22
 _HALF_A_DAY = 0.5
+_LONGEST_GAP_DAYS = 3
+_FEW_POINTS = 15
 
 
 def size(result: Result, width: Width) -> tuple[int, int]:
     """Width and height of the drawing in CSS pixels, so that a page keeps its place free."""
-    return WIDTHS[width], sum(_height(panel, width) for panel in _panels(result))
+    return WIDTHS[width], sum(_height(panel, width) for panel in panels(result))
 
 
 def draw(result: Result, width: Width) -> bytes:
     """All series of `result` as one SVG file of that size."""
-    panels = _panels(result)
-    with Canvas(width, [_height(panel, width) for panel in panels]) as canvas:
-        for axes, panel in zip(canvas.panels, panels, strict=True):
+    shown = panels(result)
+    with Canvas(width, [_height(panel, width) for panel in shown]) as canvas:
+        for axes, panel in zip(canvas.panels, shown, strict=True):
             if panel[0].kind == "share":
                 draw_shares(axes, panel, width)
             else:
                 _draw_over_time(axes, panel, width)
         return canvas.svg()
-
-
-def _panels(result: Result) -> list[Panel]:
-    """Series with one unit and one way of drawing share a panel; what has no points is left out."""
-    shown = [series for series in result.series if series.points]
-    return [
-        tuple(group) for _, group in groupby(shown, key=lambda series: (series.unit, series.kind == "share"))
-    ]
 
 
 def _height(panel: Panel, width: Width) -> int:
@@ -96,15 +91,37 @@ def _draw_line(axes: Axes, series: Series, colour: str, marker: str) -> None:
         lows, highs = [point.low or 0.0 for point in spread], [point.high or 0.0 for point in spread]
         axes.fill_between(_moments(spread), lows, highs, color=colour, alpha=0.18, linewidth=0)
     loose = series.kind == "points"
+    moments, values = _moments(series.points), _values(series)
+    if not loose:
+        moments, values = _with_gaps(moments, values)
     axes.plot(
-        _moments(series.points),
-        _values(series),
+        moments,
+        values,
         color=colour,
-        marker=marker if loose or len(series.points) == 1 else "",
-        markersize=5,
-        linewidth=0 if loose else 2.5,
+        marker=marker,
+        markersize=5 if loose or len(moments) <= _FEW_POINTS else 3,
+        linewidth=0 if loose else 2,
         label=series.label,
     )
+
+
+def _with_gaps(moments: list[float], values: list[float]) -> tuple[list[float], list[float]]:
+    """A line must not claim to know the days that nobody measured: it breaks where a gap is too long."""
+    spaced: tuple[list[float], list[float]] = ([], [])
+    longest = _longest_gap(moments)
+    for index, (moment, value) in enumerate(zip(moments, values, strict=True)):
+        if index and moment - moments[index - 1] > longest:
+            spaced[0].append(moment)
+            spaced[1].append(nan)
+        spaced[0].append(moment)
+        spaced[1].append(value)
+    return spaced
+
+
+def _longest_gap(moments: list[float]) -> float:
+    """Three days, or three times the usual distance of what is measured more seldom than daily."""
+    steps = [after - before for before, after in pairwise(moments)]
+    return max(_LONGEST_GAP_DAYS, 3 * median(steps)) if steps else _LONGEST_GAP_DAYS
 
 
 def _draw_target(axes: Axes, target: Target, colour: str) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from carespine.devices.models import Series
 from carespine.web.pages.charts import style
 from carespine.web.pages.charts.style import Width
+from carespine.web.pages.formats import tidy_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -14,11 +15,11 @@ if TYPE_CHECKING:
 _BAR_HEIGHT, _KEY_LINE_HEIGHT = 64, 24
 # From lowest to highest band. Each has its own hatching, since colour alone must not carry the meaning.
 _BAND_STYLES = {
-    "very-low": ("#7c0a1e", "xx"),
-    "low": ("#d5281b", "//"),
-    "in-range": (style.GREEN, ""),
-    "high": ("#ffb81c", "\\\\"),
-    "very-high": ("#c15c00", ".."),
+    "cgm-very-low": ("#7c0a1e", "xx"),
+    "cgm-low": ("#d5281b", "//"),
+    "cgm-in-range": (style.GREEN, ""),
+    "cgm-high": ("#ffb81c", "\\\\"),
+    "cgm-very-high": ("#c15c00", ".."),
 }
 _OTHER_STYLES = (
     (style.DARK_BLUE, ""),
@@ -51,13 +52,13 @@ def draw_shares(axes: Axes, parts: tuple[Series, ...], width: Width) -> None:
             hatch=hatch,
             edgecolor="white",
             linewidth=1.5,
-            label=f"{part.label}: {share:.0f}%",
+            label=f"{part.label}: {tidy_number(round(share, 1))}%",
         )
         if share >= _LABEL_FROM_PERCENT:
             axes.text(
                 left + share / 2,
                 0,
-                f"{share:.0f}%",
+                f"{tidy_number(round(share, 1))}%",
                 ha="center",
                 va="center",
                 fontweight="bold",

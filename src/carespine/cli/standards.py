@@ -1,0 +1,96 @@
+"""`carespine standards check`."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from carespine.cli.options import JsonOption, print_json, progress_bar
+
+if TYPE_CHECKING:
+    from carespine.standards.engine.report import Report
+    from carespine.standards.models import CheckResult
+
+group = typer.Typer(no_args_is_help=True, help="The open minimum standards as executable checks.")
+_EPILOG = (
+    "Example:  carespine standards check http://127.0.0.1:8700 --profile device-app --config sandbox.json "
+    "--report report/   Exit codes: 0 pass, 1 fail or not proven, 2 the engine could not run."
+)
+_COLOURS = {"pass": "green", "fail": "red", "error": "magenta", "warn": "yellow", "skip": "yellow", "omit": "dim"}
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(group, name="standards")
+
+
+@group.callback()
+def _group() -> None:
+    """Keeps `check` a subcommand although it is the only one."""
+
+
+@group.command(epilog=_EPILOG)
+def check(
+    url: Annotated[str, typer.Argument(help="The service's address, as its discovery document stands below it.")],
+    profile: Annotated[str, typer.Option(help="device-app or record-system.")] = "device-app",
+    config: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Test identities and patients (docs/service-contract.md)."),
+    ] = None,
+    seed: Annotated[str, typer.Option(help="Repeat a run with its seed.", show_default="a new one")] = "",
+    only: Annotated[list[str] | None, typer.Option(help="Only this requirement; may be repeated.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Folder for report.html, report.json, evidence.jsonl.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the checks against a live service, on this machine or anywhere, and say what was expected and what came."""
+    from carespine.standards import rules
+    from carespine.standards.egress import Egress
+    from carespine.standards.engine import runner
+    from carespine.standards.engine.config import RunConfig, read
+
+    plan_config = read(config) if config else RunConfig()
+    plan = runner.Plan(
+        url.rstrip("/"), profile, plan_config, seed, frozenset(only or ()), Egress(allow_loopback=True, allow_private=True)
+    )
+    total = len(plan.checks())
+    with progress_bar("Checking", total) as bar:
+
+        def seen(result: CheckResult) -> None:
+            bar.advance(bar.task_ids[0])
+            colour = _COLOURS.get(result.outcome, "")
+            bar.console.print(f"[{colour}]{result.outcome:>5}[/]  {result.requirement}  {result.title}", highlight=False)
+
+        done = asyncio.run(runner.run(replace(plan, progress=seen)))
+    if report is not None:
+        _write(report, done)
+    if as_json:
+        print_json(done.tree())
+    else:
+        _summarise(done, report)
+    raise typer.Exit(rules.exit_code(done.verdict))
+
+
+def _write(folder: Path, done: Report) -> None:
+    from carespine.standards.engine import html
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "report.json").write_bytes(done.json())
+    (folder / "report.html").write_text(html.render(done))
+    (folder / "evidence.jsonl").write_text(done.evidence.text())
+
+
+def _summarise(done: Report, folder: Path | None) -> None:
+    console = Console()
+    faults = [result for result in done.results if result.outcome in ("fail", "error")]
+    if faults:
+        table = Table("Requirement", "What came", title="What does not hold")
+        for result in faults:
+            table.add_row(f"{result.requirement} {result.title}", result.finding.came)
+        console.print(table)
+    where = f" The report is in {folder}." if folder else ""
+    console.print(f"Verdict: {done.verdict}. Seed {done.seed}, verdict hash {done.verdict_hash[:16]}.{where}")

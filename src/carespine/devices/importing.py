@@ -1,0 +1,58 @@
+"""Imports a file from the command line: the patient by NHS number, the operator as a named job."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from carespine.devices.models import ImportResult
+from carespine.devices.ports import Door, Progress
+from carespine.devices.service import import_readings
+from carespine.kernel import nhs_number as nhs_numbers
+from carespine.kernel.errors import Invalid, NotFound
+from carespine.kernel.events import Announcer
+from carespine.kernel.ids import new_id
+from carespine.security.actor import TREATMENT, system_job
+from carespine.storage.database import retrying
+
+CLIENT = "carespine devices import"
+
+
+async def import_file(
+    door: Door,
+    path: Path,
+    *,
+    nhs_number: str,
+    announcer: Announcer | None = None,
+    progress: Progress | None = None,
+) -> ImportResult:
+    """Import `path` for the patient with this NHS number; a second call counts what is known as duplicate.
+
+    Raises Invalid (no NHS number), NotFound (no such patient or file), and what `import_readings` raises.
+    """
+    number = nhs_numbers.normalise(nhs_number)
+    if not nhs_numbers.is_valid(number):
+        raise Invalid("That is no NHS number: ten digits, the last of them a check digit.")
+    try:
+        file = await asyncio.to_thread(path.open, "rb")
+    except OSError as error:
+        raise NotFound(f"The file {path} cannot be opened.") from error
+    key = new_id()
+
+    async def attempt() -> ImportResult:
+        async with door.enter(system_job(CLIENT), purpose=TREATMENT) as session:
+            found = await session.search("Patient", [("identifier", f"{nhs_numbers.SYSTEM}|{number}")])
+            if len(found.entries) != 1:
+                raise NotFound("There is no patient with this NHS number.")
+            return await import_readings(
+                session,
+                patient_id=found.entries[0]["id"],
+                file=file,
+                client=CLIENT,
+                idempotency_key=key,
+                announcer=announcer,
+                progress=progress,
+            )
+
+    with file:
+        return await retrying(attempt)

@@ -1,0 +1,142 @@
+"""Takes batches of readings into the store: consent, glucose kinds, merging; counts every outcome."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from carespine.devices import glucose_kind, reasons, store
+from carespine.devices.merge import Merged, merge
+from carespine.devices.metrics import metric
+from carespine.devices.naming import reading_ids
+from carespine.devices.samples import EMPTY, Batch, Samples, SourceIdentity, concatenate
+from carespine.devices.store import ChunkKey, Claim
+
+if TYPE_CHECKING:
+    from carespine.storage.database import Connection
+
+# What waits in memory before it is merged: about 12 MB, whatever the size of the file.
+FLUSH_AT = 250_000
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the records so far; read == stored + duplicate + the sum of rejected."""
+
+    read: int = 0
+    stored: int = 0
+    duplicate: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+
+
+class Ingest:
+    """One import's way into the store. `days` are the local days touched, by metric (days since 1970).
+
+    `withdrawn` are the Observations of readings that were taken for a meter's and turned out to be a sensor's.
+    """
+
+    def __init__(self, tx: Connection, claim: Claim, patient_id: str, permitted: frozenset[str]) -> None:
+        self._tx, self._claim, self._patient_id, self._permitted = tx, claim, patient_id, permitted
+        self._waiting: dict[tuple[str, int], list[Samples]] = defaultdict(list)
+        self._rows = 0
+        self._sources: dict[int, SourceIdentity] = {}
+        self._saved: set[int] = set()
+        self.tally = Tally()
+        self.days: dict[str, set[int]] = defaultdict(set)
+        self.withdrawn: list[str] = []
+
+    async def add(self, batch: Batch) -> None:
+        """Take a batch in; merges when enough is waiting."""
+        self.tally.read += batch.read
+        self.tally.rejected.update(batch.rejected)
+        for run in batch.runs:
+            if run.metric.data_class not in self._permitted:
+                self.tally.rejected[reasons.NO_CONSENT] += len(run.samples)
+                continue
+            key = run.source.key
+            self._sources.setdefault(key, run.source)
+            self._waiting[run.metric.key, key].append(run.samples.with_origin(self._claim.number))
+            self._rows += len(run.samples)
+        if self._rows >= FLUSH_AT:
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Merge what is waiting with what is kept."""
+        if not self._rows:
+            return
+        waiting = {key: concatenate(parts) for key, parts in self._waiting.items()}
+        self._waiting.clear()
+        self._rows = 0
+        waiting = await self._with_glucose_kinds(waiting)
+        parts = await asyncio.to_thread(_by_month, waiting)
+        known = await store.chunks(self._tx, self._claim.patient, list(parts))
+        merged = await asyncio.to_thread(_merge_all, known, parts)
+        await store.save_sources(self._tx, self._claim.patient, self._new_sources())
+        changed = {key: one.samples for key, one in merged.items() if len(one.added)}
+        packed = await asyncio.to_thread(store.pack_all, changed)
+        await store.save_chunks(self._tx, self._claim.patient, packed)
+        self._count(merged)
+
+    def _new_sources(self) -> list[SourceIdentity]:
+        new = [source for key, source in self._sources.items() if key not in self._saved]
+        self._saved |= self._sources.keys()
+        return new
+
+    def _count(self, merged: dict[ChunkKey, Merged]) -> None:
+        for (key, _, _), one in merged.items():
+            self.tally.stored += len(one.added)
+            self.tally.duplicate += one.duplicate
+            if len(one.added):
+                self.days[key].update(np.unique(one.added.local_day()).tolist())
+
+    async def _with_glucose_kinds(
+        self, waiting: dict[tuple[str, int], Samples]
+    ) -> dict[tuple[str, int], Samples]:
+        """Readings of glucose by a source that is, or now proves to be, a sensor go to the sensor's metric."""
+        sources = [source for key, source in waiting if key == glucose_kind.METER]
+        if not sources:
+            return waiting
+        sensors = await store.sources_with(self._tx, self._claim.patient, glucose_kind.SENSOR, sources)
+        for source in sources:
+            samples = waiting[glucose_kind.METER, source]
+            earlier = await self._earlier(source)
+            if source not in sensors and not glucose_kind.comes_from_sensor(concatenate([earlier, samples])):
+                continue
+            del waiting[glucose_kind.METER, source]
+            together = [waiting.pop((glucose_kind.SENSOR, source), EMPTY), samples]
+            waiting[glucose_kind.SENSOR, source] = concatenate(together)
+            await self._promote(source, earlier)
+        return waiting
+
+    async def _earlier(self, source: int) -> Samples:
+        return await store.every_reading(self._tx, self._claim.patient, glucose_kind.METER, source)
+
+    async def _promote(self, source: int, earlier: Samples) -> None:
+        """Readings kept as a meter's before enough of them had come move to the sensor's metric."""
+        if not len(earlier):
+            return
+        self.withdrawn += reading_ids(self._patient_id, metric(glucose_kind.METER), source, earlier)
+        await store.remove(self._tx, self._claim.patient, glucose_kind.METER, source)
+        parts = _by_month({(glucose_kind.SENSOR, source): earlier})
+        known = await store.chunks(self._tx, self._claim.patient, list(parts))
+        merged = _merge_all(known, parts)
+        contents = {key: one.samples for key, one in merged.items()}
+        await store.save_chunks(self._tx, self._claim.patient, store.pack_all(contents))
+        self.days[glucose_kind.SENSOR].update(np.unique(earlier.local_day()).tolist())
+
+
+def _by_month(waiting: dict[tuple[str, int], Samples]) -> dict[ChunkKey, Samples]:
+    parts: dict[ChunkKey, Samples] = {}
+    for (key, source), samples in waiting.items():
+        of_row = store.months(samples)
+        for month in np.unique(of_row).tolist():
+            parts[key, source, month] = samples.take(of_row == month)
+    return parts
+
+
+def _merge_all(known: dict[ChunkKey, Samples], parts: dict[ChunkKey, Samples]) -> dict[ChunkKey, Merged]:
+    return {key: merge(known.get(key, EMPTY), part, metric(key[0])) for key, part in parts.items()}

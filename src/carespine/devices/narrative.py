@@ -1,0 +1,27 @@
+"""The summary as text.div: a heading, a table and sentences; every text from outside is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from xml.sax.saxutils import escape
+
+from carespine.devices.models import SAFETY_NOTICE, Result
+
+
+def narrative(results: Sequence[Result], *, title: str, not_shared: Sequence[str]) -> str:
+    """XHTML as FHIR allows it in a narrative: no script, no style, no link."""
+    parts = [
+        '<div xmlns="http://www.w3.org/1999/xhtml">',
+        f"<h2>{escape(title)}</h2>",
+        f"<p><b>{escape(SAFETY_NOTICE)}</b></p>",
+    ]
+    parts += [f"<p><b>Urgent:</b> {escape(result.urgent)}</p>" for result in results if result.urgent]
+    parts.append("<table><thead><tr><th>Measurement</th><th>Result</th></tr></thead><tbody>")
+    parts += [
+        f"<tr><td>{escape(result.title)}</td><td>{escape(result.verdict)}</td></tr>" for result in results
+    ]
+    parts.append("</tbody></table>")
+    if not_shared:
+        parts.append(f"<p>Not shared by the patient: {escape(', '.join(not_shared))}.</p>")
+    parts.append("</div>")
+    return "".join(parts)

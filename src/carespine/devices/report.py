@@ -1,0 +1,159 @@
+"""The summary as FHIR: a DiagnosticReport, its coded results, the practice's Task, and Provenance. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from carespine.devices import codes
+from carespine.devices.metrics import Unit
+from carespine.devices.models import SAFETY_NOTICE, Coding, Figure, ImportResult, Result
+from carespine.devices.naming import as_date, provenance_id, report_id, result_id, task_id
+from carespine.devices.narrative import narrative
+from carespine.devices.picture import Picture
+from carespine.devices.quantities import Tree, concept, labels, quantity, reference
+from carespine.kernel.clock import fhir_instant
+
+_SUMMARY = Coding(codes.LOCAL_RESULT, "device-readings-summary", "Summary of readings from personal devices")
+_DERIVED = concept(
+    "Computed by Carespine from the patient's own readings",
+    Coding(codes.LOCAL_METHOD, "computed-from-readings", "Computed from the patient's own readings"),
+)
+_LABELS = labels(codes.PATIENT_GENERATED, codes.NOT_FOR_CLINICAL_USE)
+
+
+def title(picture: Picture) -> str:
+    return f"Readings from personal devices, {as_date(picture.last_day):%B %Y}"
+
+
+def result_observations(picture: Picture, results: Sequence[Result]) -> list[Tree]:
+    """Each coded figure of each ready section, derived from the readings it was computed from."""
+    return [
+        _result(picture, result, figure)
+        for result in results
+        if result.state == "ready"
+        for figure in result.figures
+        if figure.value is not None
+    ]
+
+
+def diagnostic_report(picture: Picture, results: Sequence[Result], *, issued: datetime) -> Tree:
+    """The one report of the review period. Preliminary: no clinician has looked at it."""
+    observations = result_observations(picture, results)
+    not_shared = sorted(picture.not_shared)
+    heading = title(picture)
+    sentences = [f"{result.title}: {result.verdict}" for result in results if result.state != "no-data"]
+    if not_shared:
+        sentences.append(f"Not shared by the patient: {', '.join(not_shared)}.")
+    return {
+        "resourceType": "DiagnosticReport",
+        "id": report_id(picture.patient_id, picture.period),
+        "meta": _LABELS,
+        "text": {
+            "status": "generated",
+            "div": narrative(results, title=heading, not_shared=not_shared),
+        },
+        "identifier": [
+            {"system": codes.IDENTIFIER_PERIOD, "value": f"{picture.patient_id}/{picture.period}"}
+        ],
+        "status": "preliminary",
+        "category": [concept("Patient-generated data", codes.PATIENT_GENERATED)],
+        "code": concept(heading, _SUMMARY),
+        "subject": reference("Patient", picture.patient_id),
+        "effectivePeriod": {
+            "start": as_date(picture.first_day).isoformat(),
+            "end": as_date(picture.last_day).isoformat(),
+        },
+        "issued": fhir_instant(issued),
+        "result": [reference("Observation", tree["id"]) for tree in observations],
+        "conclusion": " ".join([f"{SAFETY_NOTICE}", *sentences]),
+    }
+
+
+def task(picture: Picture, results: Sequence[Result], *, practice: str | None, now: datetime) -> Tree:
+    """The one entry in the practice's inbox for the review period."""
+    urgent = next((result.urgent for result in results if result.urgent), None)
+    tree: Tree = {
+        "resourceType": "Task",
+        "id": task_id(picture.patient_id, picture.period),
+        "status": "requested",
+        "intent": "proposal",
+        "priority": "urgent" if urgent else "routine",
+        "code": concept("Review the patient's device readings", codes.REVIEW_READINGS),
+        "description": urgent or title(picture),
+        "focus": reference("DiagnosticReport", report_id(picture.patient_id, picture.period)),
+        "for": reference("Patient", picture.patient_id),
+        "authoredOn": fhir_instant(now),
+        "requester": reference("Patient", picture.patient_id),
+    }
+    return tree if practice is None else {**tree, "owner": reference("Organization", practice)}
+
+
+def provenance(picture: Picture, made: ImportResult) -> Tree:
+    """Where an import's data came from: the patient, the app that sent it, the file by its hash."""
+    return {
+        "resourceType": "Provenance",
+        "id": provenance_id(made.import_id),
+        "target": [reference("DiagnosticReport", report_id(picture.patient_id, picture.period))],
+        "recorded": fhir_instant(made.received_at),
+        "activity": concept("Import of readings from personal devices"),
+        "agent": [
+            {"type": concept("Author"), "who": reference("Patient", picture.patient_id)},
+            {
+                "type": concept("Transmitter"),
+                "who": {"identifier": {"system": codes.IDENTIFIER_CLIENT, "value": made.client}},
+            },
+        ],
+        "entity": [
+            {"role": "source", "what": reference("Patient", picture.patient_id)},
+            {
+                "role": "source",
+                "what": {
+                    "identifier": {"system": codes.IDENTIFIER_SHA256, "value": made.sha256},
+                    "display": made.adapter,
+                },
+            },
+        ],
+    }
+
+
+def _result(picture: Picture, result: Result, figure: Figure) -> Tree:
+    interpretation = {"within": "N", "above": "H", "below": "L"}
+    tree: Tree = {
+        "resourceType": "Observation",
+        "id": result_id(picture.patient_id, picture.period, figure.key),
+        "meta": _LABELS,
+        "status": "preliminary",
+        "category": [concept("Patient-generated data", codes.PATIENT_GENERATED)],
+        "code": concept(figure.label, *figure.codes),
+        "subject": reference("Patient", picture.patient_id),
+        "effectivePeriod": {
+            "start": as_date(picture.first_day).isoformat(),
+            "end": as_date(picture.last_day).isoformat(),
+        },
+        "performer": [reference("Patient", picture.patient_id)],
+        "valueQuantity": quantity(figure.value or 0.0, Unit(figure.unit, figure.unit_text)),
+        "method": _DERIVED,
+        "note": [{"text": f"{result.verdict} Rule: {result.rule}."}],
+        "derivedFrom": [reference("Observation", name) for name in result.provenance.observation_ids],
+    }
+    if not tree["derivedFrom"]:
+        del tree["derivedFrom"]
+    if figure.standing is not None:
+        code = interpretation[figure.standing]
+        tree["interpretation"] = [concept(figure.standing, Coding(codes.INTERPRETATION, code, ""))]
+    if figure.target is not None:
+        tree["referenceRange"] = [_range(figure)]
+    return tree
+
+
+def _range(figure: Figure) -> Tree:
+    target = figure.target
+    if target is None:
+        raise ValueError("a figure without a target has no reference range")
+    unit = Unit(figure.unit, figure.unit_text)
+    ends = {"low": target.low, "high": target.high}
+    return {
+        **{name: quantity(value, unit) for name, value in ends.items() if value is not None},
+        "text": f"{target.text} ({target.source})",
+    }

@@ -1,0 +1,250 @@
+"""The standards over HTTP: the public register, certificates and evidence; applications and their runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from carespine.kernel.clock import Clock
+from carespine.kernel.errors import CarespineError, Forbidden, Invalid, Misconfigured, NotFound, TooLarge
+from carespine.kernel.events import Announcer
+from carespine.security.actor import Actor
+from carespine.standards import applying, catalogue, register, store
+from carespine.standards.egress import Egress
+from carespine.standards.engine import config as run_config
+from carespine.standards.engine import html
+from carespine.standards.keys import SigningKey
+from carespine.standards.service import Decided, Standards
+
+if TYPE_CHECKING:
+    from joserfc.jwk import ECKey
+
+    from carespine.security.door import Door
+    from carespine.storage.database import Database
+
+# Ours: an application or a run's configuration is a page of text.
+_LARGEST_BODY = 256 * 1024
+_DOCUMENTS = {
+    "report.json": "application/json",
+    "report.html": "text/html; charset=utf-8",
+    "evidence.jsonl": "application/jsonl",
+}
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class Settings(Protocol):
+    """What the standards need of the platform's settings."""
+
+    @property
+    def address(self) -> str: ...
+    @property
+    def demo(self) -> bool: ...
+
+
+class Keys(Protocol):
+    """The platform's keys, of which this domain has one."""
+
+    @property
+    def certificates(self) -> ECKey: ...
+
+
+class Platform(Protocol):
+    """What the standards need of the platform."""
+
+    @property
+    def door(self) -> Door: ...
+    @property
+    def database(self) -> Database: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def announcer(self) -> Announcer: ...
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def keys(self) -> Keys: ...
+
+
+def standards_of(platform: Platform) -> Standards:
+    """The register of a platform. Only a demonstration may check services on its own machine."""
+    return Standards(
+        door=platform.door,
+        database=platform.database,
+        key=SigningKey.of(platform.keys.certificates),
+        base_url=platform.settings.address,
+        clock=platform.clock,
+        announcer=platform.announcer,
+        egress=Egress(allow_loopback=platform.settings.demo),
+    )
+
+
+def routes(platform: Platform) -> list[Route]:
+    """All routes of the standards."""
+    return routes_of(standards_of(platform))
+
+
+def routes_of(standards: Standards) -> list[Route]:
+    """All routes over this register."""
+    public, supplier = _Public(standards), _Supplier(standards)
+    table: list[tuple[str, str, Endpoint]] = [
+        ("GET", "/standards/requirements", public.requirements),
+        ("GET", "/standards/register", public.register),
+        ("GET", "/standards/register/{id}", public.product),
+        ("GET", "/standards/certificates/{id}", public.certificate),
+        ("GET", "/standards/status", public.status),
+        ("GET", "/standards/jwks.json", public.jwks),
+        ("GET", "/standards/runs/{id}/{name}", public.document),
+        ("POST", "/standards/applications", supplier.apply),
+        ("POST", "/standards/applications/{id}/run", supplier.run),
+    ]
+    return [Route(path, _told(endpoint), methods=[method]) for method, path, endpoint in table]
+
+
+def _told(endpoint: Endpoint) -> Endpoint:
+    """The endpoint with refusals told as JSON, in the words of the error."""
+
+    async def answered(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except CarespineError as error:
+            # A configuration that cannot be used is the supplier's here, not the platform's.
+            status = 400 if isinstance(error, Misconfigured) else error.status
+            tree = {"error": error.code, "message": error.message}
+            return JSONResponse(tree, status, headers=error.headers)
+
+    return answered
+
+
+class _Public:
+    """What anybody may read."""
+
+    def __init__(self, standards: Standards) -> None:
+        self._standards = standards
+
+    async def requirements(self, _: Request) -> Response:
+        found = [msgspec.to_builtins(each) for each in catalogue.requirements().values()]
+        profiles = [msgspec.to_builtins(each) for each in catalogue.profiles().values()]
+        return JSONResponse({"sha256": catalogue.digest(), "profiles": profiles, "requirements": found})
+
+    async def register(self, _: Request) -> Response:
+        async with self._standards.database.connection() as connection:
+            rows = await register.rows(connection, now=self._standards.clock())
+        return JSONResponse({"products": [each.tree() for each in rows]})
+
+    async def product(self, request: Request) -> Response:
+        async with self._standards.database.connection() as connection:
+            name, now = request.path_params["id"], self._standards.clock()
+            found = await register.record(connection, name, now=now)
+        history = [
+            {"event": step.entry.event, "at": step.entry.at.isoformat(), "who": step.entry.who,
+             "reason": step.entry.reason, "state": step.state}
+            for step in found.history
+        ]  # fmt: skip
+        run = found.last_run
+        return JSONResponse({**found.row.tree(), "history": history, "last_run": run.id if run else None})
+
+    async def certificate(self, request: Request) -> Response:
+        async with self._standards.database.connection() as connection:
+            found = await store.certificate(connection, request.path_params["id"])
+        if found is None:
+            raise NotFound("There is no such certificate.")
+        return Response(found.text, media_type="application/jose")
+
+    async def status(self, _: Request) -> Response:
+        standards = self._standards
+        async with standards.database.connection() as connection:
+            now = standards.clock()
+            tree = await register.status(connection, standards.key, base_url=standards.base_url, now=now)
+        return JSONResponse(tree)
+
+    async def jwks(self, _: Request) -> Response:
+        return JSONResponse(self._standards.key.jwks)
+
+    async def document(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in _DOCUMENTS:
+            raise NotFound("There is no such document.")
+        async with self._standards.database.connection() as connection:
+            body = await store.document(connection, request.path_params["id"], name)
+        if body is None:
+            raise NotFound("There is no such run.")
+        headers = {"Content-Security-Policy": html.content_security_policy()}
+        return Response(body, media_type=_DOCUMENTS[name], headers=headers)
+
+
+class _Supplier:
+    """What a supplier does: apply, and run the checks with the token that the application was given."""
+
+    def __init__(self, standards: Standards) -> None:
+        self._standards = standards
+
+    async def apply(self, request: Request) -> Response:
+        wish = applying.read(await _body(request))
+        receipt = await self._standards.apply(_applicant(wish.client_id or "applicant", wish.supplier), wish)
+        taken = receipt.application
+        tree = {
+            "id": taken.id,
+            "client_id": taken.client_id,
+            "profile": taken.profile,
+            "token": receipt.token,
+        }
+        return JSONResponse({**tree, "run": f"/standards/applications/{taken.id}/run"}, 201)
+
+    async def run(self, request: Request) -> Response:
+        name = request.path_params["id"]
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if not await self._standards.allowed_to_run(name, token):
+            raise Forbidden("A run is started with the token that the application was given.")
+        raw = await _body(request)
+        try:
+            told = json.loads(raw) if raw else {}
+        except ValueError as error:
+            raise Invalid("The body is not JSON.") from error
+        if (
+            not isinstance(told, dict)
+            or set(told) - {"config", "seed"}
+            or not isinstance(told.get("seed", ""), str)
+        ):
+            raise Invalid('The body is an object with "config" and, if you like, "seed".')
+        config = run_config.parse(told.get("config", {}))
+        decided = await self._standards.run(
+            _applicant(name, "supplier"), name, config=config, seed=told.get("seed", "")
+        )
+        return JSONResponse(_outcome(decided))
+
+
+def _outcome(decided: Decided) -> dict[str, Any]:
+    run, report = f"/standards/runs/{decided.run_id}", decided.report
+    certificate = decided.certificate_id
+    return {
+        "run": decided.run_id,
+        "verdict": report.verdict,
+        "certified": decided.decision.certified,
+        "level": decided.decision.level,
+        "reasons": list(decided.decision.reasons),
+        "counts": report.counts,
+        "seed": {"sha256_before": report.seed_sha256, "after": report.seed},
+        "certificate": certificate,
+        "certificate_url": f"/standards/certificates/{certificate}" if certificate else None,
+        "documents": {name: f"{run}/{name}" for name in _DOCUMENTS},
+    }
+
+
+def _applicant(name: str, supplier: str) -> Actor:
+    return Actor("app", name, supplier, "supplier")
+
+
+async def _body(request: Request) -> bytes:
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > _LARGEST_BODY:
+            raise TooLarge(f"The body is larger than {_LARGEST_BODY // 1024} KB.")
+        parts.append(part)
+    return b"".join(parts)

@@ -1,0 +1,292 @@
+"""The verbs of the register: apply, run, suspend, reinstate, withdraw; and a client's standing."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from carespine.kernel.clock import Clock
+from carespine.kernel.errors import Conflict, Forbidden, NotFound, TooMany
+from carespine.kernel.events import Announcer
+from carespine.kernel.ids import new_id
+from carespine.security.actor import ADMINISTRATION
+from carespine.standards import applying, catalogue, events, issuing, lifecycle, rules, store
+from carespine.standards.egress import Egress
+from carespine.standards.engine import html, runner
+from carespine.standards.engine.config import RunConfig
+from carespine.standards.engine.report import Report
+from carespine.standards.keys import SigningKey
+from carespine.standards.lifecycle import CannotHappenError, Entry, Event, Situation
+from carespine.standards.models import Application, CheckResult, Standing
+
+if TYPE_CHECKING:
+    from carespine.security.actor import Actor
+    from carespine.security.door import Door
+    from carespine.security.session import Session
+    from carespine.storage.database import Connection, Database
+
+_AUTHORITIES = frozenset({"administrator", "system"})
+# Ours: a run makes about 2,500 requests; more at once would measure each other.
+_RUNS_AT_ONCE = 2
+_TOKEN_BYTES = 32
+_SYSTEM = "Carespine"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """An application that was taken. `token` is shown once; with it the supplier starts runs."""
+
+    application: Application
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A run and what was decided on it. `certificate_id` is None where it was refused, for `decision.reasons`."""
+
+    run_id: str
+    report: Report
+    decision: rules.Decision
+    certificate_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standards:
+    """The register of one platform. Every verb is one transaction with its audit event and its announcement."""
+
+    door: Door
+    database: Database
+    key: SigningKey
+    base_url: str
+    clock: Clock
+    announcer: Announcer = field(default_factory=Announcer)
+    egress: Egress = field(default_factory=Egress)
+    running: set[str] = field(default_factory=set)
+
+    async def apply(self, actor: Actor, wish: applying.Wish) -> Receipt:
+        """Take an application.
+
+        Raises Conflict where the client id belongs to another product or key, or this version applied before.
+        """
+        wanted, token = applying.application(wish, now=self.clock()), secrets.token_urlsafe(_TOKEN_BYTES)
+        async with self.door.enter(actor, purpose=ADMINISTRATION) as session:
+            tx = session.tx
+            for other in await store.applications_of_client(tx, wanted.client_id):
+                if (other.supplier, other.product) != (wanted.supplier, wanted.product):
+                    raise Conflict(f"The client id {wanted.client_id} belongs to another product.")
+                if other.thumbprint != wanted.thumbprint:
+                    raise Conflict(
+                        f"The client id {wanted.client_id} is bound to another key; choose a new id."
+                    )
+            earlier = await store.applications_of_product(tx, wanted.supplier, wanted.product)
+            if any(other.version == wanted.version for other in earlier):
+                raise Conflict(
+                    f"{wanted.product} {wanted.version} has applied already; run it with its own token."
+                )
+            await store.add_application(tx, wanted, secret=sha256(token.encode()).digest())
+            entry = Entry(
+                Event.APPLY, self.clock(), wanted.supplier, f"applied for the profile {wanted.profile}"
+            )
+            await store.add_event(tx, wanted.id, entry)
+            await self._audit(session, "C", "apply", wanted)
+        return Receipt(wanted, token)
+
+    async def run(
+        self,
+        actor: Actor,
+        application_id: str,
+        *,
+        config: RunConfig,
+        seed: str = "",
+        progress: Callable[[CheckResult], None] = lambda _: None,
+    ) -> Decided:
+        """Check the application's service and decide. No transaction is open while the service is being called.
+
+        Raises TooMany where as many runs are under way as one process makes, or this one already is; NothingAnswers
+        or RefusedAddress where the service cannot be called, which leaves it in `testing` and charges nobody.
+        """
+        if application_id in self.running or len(self.running) >= _RUNS_AT_ONCE:
+            raise TooMany("Other runs are under way; try again in a minute.", headers={"Retry-After": "60"})
+        self.running.add(application_id)
+        try:
+            async with self.door.enter(actor, purpose=ADMINISTRATION) as session:
+                wanted = await self._held(session.tx, application_id)
+                await self._add(session.tx, wanted, Event.START, wanted.supplier, "a run of the checks began")
+                await self._audit(session, "E", "run-checks", wanted)
+            plan = runner.Plan(
+                wanted.base_url,
+                profile=wanted.profile,
+                config=config,
+                seed=seed,
+                egress=self.egress,
+                clock=self.clock,
+                progress=progress,
+            )
+            report = await runner.run(plan)
+            documents = await asyncio.to_thread(_documents, report)
+            async with self.door.enter(actor, purpose=ADMINISTRATION) as session:
+                wanted = await self._held(session.tx, application_id)
+                return await self._decide(session, wanted, report, documents)
+        finally:
+            self.running.discard(application_id)
+
+    async def _decide(
+        self, session: Session, wanted: Application, report: Report, documents: dict[str, bytes]
+    ) -> Decided:
+        """Keep the run, and issue the certificate or refuse it."""
+        tx, run_id = session.tx, new_id()
+        digest = sha256(documents["report.json"]).hexdigest()
+        required = catalogue.profile(wanted.profile).requirements
+        decision = rules.decide(report.results, required=required)
+        if wanted.thumbprint not in report.published_keys:
+            reason = (
+                "The service at the address does not publish the applicant's key at /.well-known/jwks.json"
+            )
+            decision = rules.Decision(certified=False, level=None, reasons=(reason, *decision.reasons))
+        await store.add_run(
+            tx,
+            store.StoredRun(
+                id=run_id,
+                application=wanted.id,
+                started=report.started,
+                ended=report.ended,
+                verdict=report.verdict,
+                seed_sha256=report.seed_sha256,
+                report_sha256=digest,
+                verdict_sha256=report.verdict_hash,
+                evidence_head=report.evidence.head,
+                results=report.tree()["results"],
+            ),
+            documents,
+        )
+        if not decision.certified:
+            reason = "; ".join(decision.reasons)
+            await self._add(tx, wanted, Event.REFUSE, _SYSTEM, reason, run=run_id)
+            await self._audit(session, "E", "refuse-certificate", wanted, reason=reason)
+            await self.announcer.announce(session, events.CertificateRefused(wanted, decision.reasons))
+            return Decided(run_id, report, decision, None)
+        certificate = await issuing.issue(
+            tx,
+            wanted,
+            issuing.Grounds(report, run_id, digest, decision.level or ""),
+            key=self.key,
+            base_url=self.base_url,
+            now=self.clock(),
+        )
+        reason = f"met every requirement of {report.profile} {report.profile_version}, level {decision.level}"
+        await self._add(tx, wanted, Event.CERTIFY, _SYSTEM, reason, run=run_id, certificate=certificate)
+        await self._audit(session, "C", "issue-certificate", wanted, certificate=certificate.id)
+        issued = events.CertificateIssued(wanted, certificate.id, certificate.expires)
+        await self.announcer.announce(session, issued)
+        return Decided(run_id, report, decision, certificate.id)
+
+    async def suspend(self, actor: Actor, application_id: str, *, reason: str) -> Situation:
+        """Take the platform's access away at once, for safety or security. Raises Conflict where there is none."""
+        return await self._rule(actor, application_id, Event.SUSPEND, reason, events.CertificateSuspended)
+
+    async def reinstate(self, actor: Actor, application_id: str, *, reason: str) -> Situation:
+        """Lift a suspension. Raises Conflict where there is none."""
+        return await self._rule(actor, application_id, Event.REINSTATE, reason, events.CertificateReinstated)
+
+    async def withdraw(self, actor: Actor, application_id: str, *, reason: str) -> Situation:
+        """End a product version's access for good."""
+        return await self._rule(actor, application_id, Event.WITHDRAW, reason, events.CertificateWithdrawn)
+
+    async def _rule(
+        self,
+        actor: Actor,
+        application_id: str,
+        event: Event,
+        reason: str,
+        told: Callable[[Application, str | None, str], object],
+    ) -> Situation:
+        """A decision of the authority: checked, logged, audited, announced."""
+        async with self.door.enter(actor, purpose=ADMINISTRATION) as session:
+            if actor.kind not in _AUTHORITIES:
+                raise Forbidden(f"Only an administrator may {event} a product.")
+            if not reason.strip():
+                raise Conflict("Say why: the reason is shown to the supplier and the public.")
+            wanted = await self._held(session.tx, application_id)
+            found = await self._add(session.tx, wanted, event, actor.name, reason.strip())
+            await self._audit(session, "U", f"{event}-certificate", wanted, reason=reason.strip())
+            await self.announcer.announce(session, told(wanted, found.certificate_id, reason.strip()))
+            return found
+
+    async def allowed_to_run(self, application_id: str, token: str) -> bool:
+        """Whether this is the token that the application was given."""
+        async with self.database.connection() as connection:
+            secret = await store.secret_of(connection, application_id)
+        return secret is not None and hmac.compare_digest(secret, sha256(token.encode()).digest())
+
+    async def _held(self, tx: Connection, application_id: str) -> Application:
+        """The application, locked. Raises NotFound."""
+        await store.hold(tx, application_id)
+        found = await store.application(tx, application_id)
+        if found is None:
+            raise NotFound("There is no such application.")
+        return found
+
+    async def _add(
+        self,
+        tx: Connection,
+        wanted: Application,
+        event: Event,
+        who: str,
+        reason: str,
+        *,
+        run: str | None = None,
+        certificate: store.StoredCertificate | None = None,
+    ) -> Situation:
+        """Add a line to the log. Raises Conflict where it does not follow from the state."""
+        before = await store.situation(tx, wanted.id, now=self.clock())
+        at = certificate.issued if certificate else self.clock()
+        entry = Entry(event, max(at, before.since), who, reason, certificate.id if certificate else None)
+        try:
+            found = lifecycle.after(before, entry)
+        except CannotHappenError as error:
+            raise Conflict(f"{wanted.product} {wanted.version} is {before.state}: {error}.") from error
+        await store.add_event(tx, wanted.id, entry, run=run)
+        return found
+
+    async def _audit(
+        self, session: Session, action: Any, subtype: str, wanted: Application, **detail: str
+    ) -> None:
+        told = {"client": wanted.client_id, "product": f"{wanted.product} {wanted.version}", **detail}
+        await session.audit(action, subtype, what=f"standards/{wanted.id}", detail=told)
+
+
+def _documents(report: Report) -> dict[str, bytes]:
+    """What is kept of a run, by name."""
+    return {
+        "report.json": report.json(),
+        "report.html": html.render(report).encode(),
+        "evidence.jsonl": report.evidence.text().encode(),
+    }
+
+
+async def standing(connection: Connection, client_id: str, *, now: datetime) -> Standing:
+    """What this client may do now, from the committed log: read at every token and every request.
+
+    Where a client has several versions, the newest that ever was certified counts; a newer one that is still being
+    tested takes nothing away, and an older one does not outlive it.
+    """
+    applications = await store.applications_of_client(connection, client_id)
+    if not applications:
+        return Standing("unknown", None, None, allowed=False, reason="there is no application by this client")
+    logs = await store.logs(connection, [each.id for each in applications])
+    certified = [each for each in applications if any(line.event is Event.CERTIFY for line in logs[each.id])]
+    chosen = (certified or applications)[0]
+    found = lifecycle.replay(logs[chosen.id], now=now)
+    return Standing(
+        state=found.state,
+        certificate_id=found.certificate_id,
+        thumbprint=chosen.thumbprint,
+        allowed=found.allowed,
+        reason=f"{chosen.product} {chosen.version} is {found.state}: {found.reason}",
+    )

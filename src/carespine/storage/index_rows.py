@@ -1,0 +1,73 @@
+"""From the search values of a resource to the rows of the index tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+from carespine.kernel.ids import hash63
+from carespine.storage.types import param_number
+
+if TYPE_CHECKING:
+    from carespine.fhir.search import IndexEntries
+    from carespine.storage.rows import Write
+
+Row = tuple[Any, ...]
+COLUMNS: dict[str, list[str]] = {
+    "index_date": ["low", "high"],
+    "index_number": ["low", "high"],
+    "index_quantity": ["unit", "code", "low", "high"],
+    "index_string": ["value"],
+    "index_position": ["latitude", "longitude"],
+}
+# Where a period is open: before and after everything that microseconds can count.
+FIRST, LAST = -(2**62), 2**62
+URI, TEXT = ":uri", ":text"
+# PostgreSQL refuses index entries of more than 2,704 bytes; what is searched is shorter than this by far.
+LONGEST_VALUE = 600
+
+
+def unit_number(system: str, code: str) -> int:
+    """What stands for a quantity's system and code together; 0 where it has no system."""
+    return hash63("unit", system, code) if system else 0
+
+
+def code_number(code: str) -> int:
+    """What stands for a quantity's code or printed unit alone."""
+    return hash63("unit", code) if code else 0
+
+
+def rows_of(writes: Sequence[Write]) -> dict[str, list[Row]]:
+    """All rows of the writes' index entries, by table, each beginning with patient and rid."""
+    tables: dict[str, list[Row]] = {table: [] for table in COLUMNS}
+    for write in writes:
+        if write.entries is not None:
+            _add(write, write.entries, tables)
+    return tables
+
+
+def _add(write: Write, entries: IndexEntries, tables: dict[str, list[Row]]) -> None:
+    patient, rid, kind = write.patient, write.rid, write.type
+    for code, start, end in entries.dates:
+        low, high = FIRST if start is None else start, LAST if end is None else end
+        tables["index_date"].append((patient, rid, param_number(kind, code), low, high))
+    for code, least, most in entries.numbers:
+        tables["index_number"].append((patient, rid, param_number(kind, code), *_floats(least, most)))
+    amounts = {
+        (param_number(kind, code), unit_number(system, word), code_number(name), *_floats(least, most))
+        for code, system, word, least, most, unit in entries.quantities
+        for name in {word, unit}
+        if name or not (word or unit)
+    }
+    tables["index_quantity"] += [(patient, rid, *amount) for amount in amounts]
+    texts = {(param_number(kind, code), value[:LONGEST_VALUE]) for code, value in entries.strings}
+    texts |= {(param_number(kind, code + URI), value[:LONGEST_VALUE]) for code, value in entries.uris}
+    texts |= {(param_number(kind, code + TEXT), value[:LONGEST_VALUE]) for code, value in entries.texts}
+    tables["index_string"] += [(patient, rid, *text) for text in texts]
+    tables["index_position"] += [(patient, rid, *place) for place in set(entries.positions)]
+
+
+def _floats(low: Decimal | None, high: Decimal | None) -> tuple[float, float]:
+    return (-inf if low is None else float(low), inf if high is None else float(high))

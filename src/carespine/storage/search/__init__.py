@@ -1,0 +1,5 @@
+"""Search: a parsed query becomes SQL over the index, and a page of rows comes back."""
+
+from carespine.storage.search.pages import Page, run
+
+__all__ = ["Page", "run"]

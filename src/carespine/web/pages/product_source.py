@@ -1,0 +1,140 @@
+"""What the register and the catalogue show, and the administrator's decisions, from the standards domain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from carespine.kernel.errors import Forbidden
+from carespine.standards import catalogue, register
+from carespine.standards.lifecycle import ALLOWED, TABLE, Event, Situation, State
+from carespine.standards.register import Record, Row
+from carespine.web.pages.product_words import STATES, area_of, as_requirement, outcome_words
+from carespine.web.pages.views import (
+    Catalogue,
+    CheckResult,
+    Choice,
+    ProductPage,
+    ProductRow,
+    RequirementArea,
+    Transition,
+    Visitor,
+)
+
+if TYPE_CHECKING:
+    from carespine.kernel.clock import Clock
+    from carespine.security.actor import Actor
+    from carespine.standards.service import Standards
+    from carespine.storage.database import Database
+
+_ACCESS = frozenset(ALLOWED)
+
+
+@dataclass(frozen=True, slots=True)
+class ProductSource:
+    """Fills the port `Products`."""
+
+    database: Database
+    clock: Clock
+    standards: Standards
+
+    async def catalogue(self) -> Catalogue:
+        """The requirements by area, as the catalogue's files state them."""
+        found: dict[str, list[Any]] = {}
+        for requirement in catalogue.requirements().values():
+            found.setdefault(area_of(requirement), []).append(as_requirement(requirement))
+        areas = tuple(RequirementArea(name, tuple(items)) for name, items in found.items())
+        return Catalogue(catalogue.digest()[:12], areas)
+
+    async def register(self) -> tuple[ProductRow, ...]:
+        async with self.database.connection() as connection:
+            rows = await register.rows(connection, now=self.clock())
+        return tuple(_row(row) for row in rows)
+
+    async def certified_apps(self) -> tuple[Choice, ...]:
+        """The apps that may connect now, by client id."""
+        async with self.database.connection() as connection:
+            rows = await register.rows(connection, now=self.clock())
+        allowed = {
+            row.application.client_id: row.application for row in reversed(rows) if row.situation.allowed
+        }
+        return tuple(Choice(key, app.product, f"Made by {app.supplier}") for key, app in allowed.items())
+
+    async def product(self, product_id: str) -> ProductPage:
+        async with self.database.connection() as connection:
+            record = await register.record(connection, product_id, now=self.clock())
+        return _page(record)
+
+    async def suspend(self, visitor: Visitor, product_id: str, *, reason: str) -> None:
+        await self.standards.suspend(_administrator(visitor), product_id, reason=reason)
+
+    async def reinstate(self, visitor: Visitor, product_id: str, *, reason: str) -> None:
+        await self.standards.reinstate(_administrator(visitor), product_id, reason=reason)
+
+
+def _administrator(visitor: Visitor) -> Actor:
+    if visitor.actor is None or visitor.kind != "administrator":
+        raise Forbidden("Only an administrator may decide about a product.")
+    return visitor.actor
+
+
+def _row(row: Row) -> ProductRow:
+    asked, situation = row.application, row.situation
+    until = situation.certificate_until
+    return ProductRow(
+        asked.id,
+        asked.product,
+        asked.supplier,
+        asked.version,
+        STATES[situation.state],
+        situation.since,
+        until.date() if until and situation.certificate_id else None,
+    )
+
+
+def _page(record: Record) -> ProductPage:
+    asked, situation, run = record.row.application, record.row.situation, record.last_run
+    profile = catalogue.profile(asked.profile)
+    certificate = record.certificate.id if record.certificate else None
+    return ProductPage(
+        product=_row(record.row),
+        description=f"Asked to be certified as: {profile.title}.",
+        capabilities=(),
+        history=tuple(
+            Transition(STATES[step.state], step.entry.at, step.entry.who, _sentence(step.entry.reason))
+            for step in reversed(record.history)
+        ),
+        refused=None if situation.state in _ACCESS else _sentence(situation.reason),
+        ends=situation.lapses,
+        checks=tuple(_check(result) for result in run.results) if run else (),
+        certificate_id=certificate,
+        certificate_url=f"/standards/certificates/{certificate}" if certificate else None,
+        report_url=f"/standards/runs/{run.id}/report.html" if run else None,
+        evidence_url=f"/standards/runs/{run.id}/evidence.jsonl" if run else None,
+        can_suspend=_may(situation, Event.SUSPEND) and situation.state is not State.SUSPENDED,
+        can_reinstate=_may(situation, Event.REINSTATE),
+        contact=asked.contact,
+    )
+
+
+def _may(situation: Situation, event: Event) -> bool:
+    return (situation.state, event) in TABLE
+
+
+def _check(result: Any) -> CheckResult:
+    words, tone = outcome_words(result["outcome"])
+    faults = [fault["text"] for fault in result["faults"]]
+    message = f"Expected: {result['expected']}. Came: {result['came']}."
+    return CheckResult(
+        result["requirement"],
+        result["title"],
+        words,
+        tone,
+        " ".join([message.replace("..", "."), *faults[:1]]),
+    )
+
+
+def _sentence(text: str) -> str:
+    """A reason as a sentence of its own: it begins with a capital and ends with a full stop."""
+    text = text.strip()
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".") if text else ""

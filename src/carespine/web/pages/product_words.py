@@ -1,0 +1,78 @@
+"""The words for the states of a product, the outcomes of checks and the areas of the catalogue."""
+
+from __future__ import annotations
+
+from carespine.standards.lifecycle import State
+from carespine.standards.models import Level, Outcome, Requirement, ThresholdStanding
+from carespine.web.pages import views
+from carespine.web.pages.views import ProductState, Tone
+
+_STATES: tuple[tuple[State, str, Tone, str], ...] = (
+    (State.APPLIED, "Applied", "neutral", "It has asked to be certified and gets no access yet."),
+    (State.TESTING, "Being tested", "info", "A run of the checks is under way. It gets no access yet."),
+    (State.CERTIFIED, "Certified", "good", "It meets the minimum standards and may connect."),
+    (
+        State.WATCH,
+        "Being watched",
+        "watch",
+        "A later run found faults. It may connect while they are put right.",
+    ),
+    (State.REFUSED, "Not certified", "bad", "It did not pass the checks and gets no access."),
+    (State.SUSPENDED, "Suspended", "bad", "It gets no access until the fault is put right."),
+    (State.EXPIRED, "Expired", "bad", "Its certificate has run out and it gets no access."),
+    (State.WITHDRAWN, "Withdrawn", "neutral", "It is no longer in use and gets no access."),
+)
+STATES = {state: ProductState(state.value, label, tone, plain) for state, label, tone, plain in _STATES}
+_OUTCOMES: dict[Outcome, tuple[str, Tone]] = {
+    Outcome.PASS: ("Passed", "good"),
+    Outcome.FAIL: ("Failed", "bad"),
+    Outcome.WARN: ("Passed with a warning", "watch"),
+    Outcome.SKIP: ("Not proven", "watch"),
+    Outcome.OMIT: ("Does not apply", "neutral"),
+    Outcome.ERROR: ("Fault of the check", "neutral"),
+}
+# By the first letters of a requirement's id.
+_AREAS = {
+    "AC": "Access",
+    "AP": "API and openness",
+    "AU": "Audit, consent and privacy",
+    "BK": "Appointments",
+    "CS": "Clinical safety",
+    "ID": "Identity and registers",
+    "LI": "Lifecycle",
+    "RE": "Reliability",
+    "SE": "Security",
+    "TR": "Terminology and data",
+    "WE": "Wearables and diet",
+}
+_STANDINGS = {
+    ThresholdStanding.SOURCED: "",
+    ThresholdStanding.UNCONFIRMED: " (the number is still to be confirmed)",
+    ThresholdStanding.OURS: " (the number is our own, to be calibrated)",
+}
+
+
+def outcome_words(outcome: str) -> tuple[str, Tone]:
+    """What a check's outcome is called, and how it is coloured."""
+    return _OUTCOMES[Outcome(outcome)]
+
+
+def area_of(requirement: Requirement) -> str:
+    """The area of the catalogue that a requirement belongs to."""
+    prefix = requirement.id[:2]
+    return _AREAS.get(prefix, prefix)
+
+
+def as_requirement(requirement: Requirement) -> views.Requirement:
+    """A requirement of the catalogue as a page shows it."""
+    probed = "probe" in requirement.method
+    checked = "A running test calls the service" if probed else f"By {' and '.join(requirement.method)}"
+    return views.Requirement(
+        requirement.id,
+        requirement.statement,
+        "must" if requirement.level is Level.MUST else "should",
+        requirement.threshold + _STANDINGS[requirement.threshold_standing],
+        requirement.source,
+        checked,
+        automatic=probed,
+    )

@@ -1,0 +1,78 @@
+"""The catalogue is data that is checked when it is loaded."""
+
+from __future__ import annotations
+
+import pytest
+
+from carespine.kernel.errors import Misconfigured
+from carespine.standards import catalogue
+from carespine.standards.checks import all_checks
+from carespine.standards.models import ServiceKind, ThresholdStanding
+
+GOOD = (catalogue._HERE / "SE-13.toml").read_text("utf-8")
+
+
+def test_there_are_at_least_eighteen_requirements_and_two_profiles():
+    assert len(catalogue.requirements()) >= 18
+    assert set(catalogue.profiles()) == {"device-app", "record-system"}
+
+
+def test_every_requirement_has_its_checks_and_every_check_its_requirement():
+    named = {probe for each in catalogue.requirements().values() for probe in each.probes}
+
+    assert named == set(all_checks())
+
+
+def test_every_check_quotes_its_requirement_word_for_word():
+    for check in all_checks().values():
+        statement = catalogue.requirements()[check.requirement].statement
+        assert check.quote.rstrip(".") in statement, check.id
+
+
+def test_every_number_says_whether_it_is_sourced_or_ours():
+    standings = {each.threshold_standing for each in catalogue.requirements().values()}
+
+    assert standings <= set(ThresholdStanding)
+
+
+def test_a_profile_only_asks_for_what_applies_to_its_kind_of_service():
+    for profile in catalogue.profiles().values():
+        assert profile.service_kind in ServiceKind
+        for name in profile.requirements:
+            assert profile.service_kind in catalogue.requirements()[name].applies_to
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('level = "should"', 'level = "perhaps"', "perhaps"),
+        ("severity = 3", "severity = 4", "severity must be 1 to 3"),
+        ('id = "SE-13"', 'id = "SE-99"', "is not the file's name"),
+        ("evidence_days = 30", "evidence_days = 0", "at least 1"),
+        ('probes = ["se-13-security-txt"]', "probes = []", "at least one probe"),
+        ("waivable = true", "waivable = true\nvendor = 1", "vendor"),
+        (
+            "effective = 2026-11-01",
+            "effective = 2026-11-01\nretired = 2027-11-01",
+            "retired needs deprecated",
+        ),
+        (
+            "effective = 2026-11-01",
+            "effective = 2026-11-01\ndeprecated = 2025-11-01",
+            "deprecated comes after",
+        ),
+        ("effective = 2026-11-01", "", "effective"),
+    ],
+)
+def test_a_requirement_that_breaks_a_rule_is_refused_by_name(tmp_path, old, new, told):
+    assert old in GOOD
+    path = tmp_path / "SE-13.toml"
+    path.write_text(GOOD.replace(old, new))
+
+    with pytest.raises(Misconfigured, match=f"SE-13.toml: .*{told}"):
+        catalogue.read_requirement(path)
+
+
+def test_an_unknown_profile_is_refused_with_the_names_there_are():
+    with pytest.raises(Misconfigured, match="device-app, record-system"):
+        catalogue.profile("fax-machine")

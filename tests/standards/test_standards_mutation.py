@@ -1,0 +1,86 @@
+"""Checks of the checks: each passes the sound service and finds the defect that it is there to find."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from carespine.standards import catalogue
+from carespine.standards.checks import all_checks
+from carespine.standards.engine import runner
+from carespine.standards.models import Level, Outcome, Verdict
+from wearable.defects import DEFECTS
+
+# What needs real TLS has its own test (test_standards_tls.py).
+ELSEWHERE = {"old-tls"}
+MUTANTS = [
+    (requirement.id, mutant)
+    for requirement in catalogue.requirements().values()
+    for mutant in requirement.mutants
+    if mutant not in ELSEWHERE
+]
+
+
+def outcomes(report: runner.Report) -> Mapping[str, Outcome]:
+    return {result.requirement: result.outcome for result in report.results}
+
+
+@pytest.mark.parametrize("seed", ["one", "two"])
+async def test_the_sound_service_passes_every_check(start, seed):
+    report = await runner.run(start().plan(seed=seed))
+
+    assert report.verdict is Verdict.PASS
+    assert {name for name, outcome in outcomes(report).items() if outcome is not Outcome.PASS} == {
+        "SE-01",
+        "SE-03",
+    }
+
+
+@pytest.mark.parametrize(("requirement", "mutant"), MUTANTS)
+async def test_each_defect_is_found_by_the_check_of_its_requirement(start, requirement, mutant):
+    over_tls = requirement == "SE-03"
+    service = start(
+        mutant, base="https://127.0.0.1" if over_tls else "http://127.0.0.1:9", https_only=over_tls
+    )
+
+    report = await runner.run(service.plan(requirement))
+
+    assert outcomes(report) == {requirement: Outcome.FAIL}
+    finding = report.results[0].finding
+    assert finding.faults
+    assert all(fault.text for fault in finding.faults)
+
+
+async def test_over_https_the_sound_service_holds_browsers_to_it(start):
+    service = start(base="https://127.0.0.1", https_only=True)
+
+    report = await runner.run(service.plan("SE-03"))
+
+    assert outcomes(report) == {"SE-03": Outcome.PASS}
+
+
+def test_every_must_check_has_a_defect_that_it_must_find():
+    tested = {each.requirement for each in all_checks().values()}
+
+    for name in tested:
+        requirement = catalogue.requirements()[name]
+        assert requirement.level is not Level.MUST or requirement.mutants, name
+
+
+def test_every_defect_of_the_service_belongs_to_a_requirement():
+    known = {mutant for each in catalogue.requirements().values() for mutant in each.mutants}
+
+    assert set(DEFECTS) == known - ELSEWHERE
+
+
+async def test_the_loose_band_fails_for_its_three_defects_and_nothing_else(start):
+    defects = ("accepts-replayed-assertion", "loses-time-zone", "answers-other-patients")
+
+    report = await runner.run(start(*defects).plan())
+
+    assert {name for name, outcome in outcomes(report).items() if outcome is Outcome.FAIL} == {
+        "SE-05",
+        "TR-04",
+        "SE-07",
+    }

@@ -1,0 +1,99 @@
+"""Pages about products: the public register, the catalogue, suspending and reinstating."""
+
+from __future__ import annotations
+
+import pytest
+from page_reader import PageReader
+from pages_client import client, page
+from pages_examples import ExamplePlatform, ExampleProducts
+
+pytestmark = pytest.mark.anyio
+
+DESK = "/admin/products/pulse-diary"
+
+
+async def test_the_catalogue_lists_each_requirement_with_its_source():
+    read = await page("/standards")
+    article = read.one("article", id="SE-05")
+    for words in ("Must", "25 of 25 bad tokens are refused", "NHS API platform rules", "A running test"):
+        assert words in article.text
+    assert "3 requirements, 2 of them checked by a running test" in read.words
+
+
+async def test_the_register_shows_state_and_validity():
+    rows = (await page("/standards/products")).all("tr")[1:]
+    assert "Certified since 20 November 2026" in rows[0].text
+    assert "20 November 2027" in rows[0].text
+    assert "Not certified" in rows[1].text
+    assert "No certificate" in rows[1].text
+
+
+async def test_an_empty_register_says_how_it_fills():
+    platform = ExamplePlatform(products=ExampleProducts(rows=()))
+    assert "No product is registered yet" in (await page("/standards/products", None, platform)).words
+
+
+async def test_a_product_leads_to_its_certificate_and_its_report():
+    links = {tag["href"]: tag.text for tag in (await page("/standards/products/pulse-diary")).all("a")}
+    assert links["/standards/certificates/0199f1c2-cert"] == "Download the signed certificate"
+    assert links["/standards/runs/r1/report.html"] == "Read the test report"
+
+
+async def test_suspending_needs_a_reason():
+    platform = ExamplePlatform()
+    async with client("administrator", platform) as browser:
+        response = await browser.post(f"{DESK}/suspend", data={"csrf_token": "admin-token", "reason": "  "})
+    assert response.status_code == 400
+    assert "Enter why you are suspending it" in PageReader(response.text).words
+    assert platform.products.page.refused is None
+
+
+async def test_a_suspension_is_shown_at_once_to_everyone_with_its_reason():
+    platform = ExamplePlatform()
+    async with client("administrator", platform) as browser:
+        data = {"csrf_token": "admin-token", "reason": "It showed one patient's data to another."}
+        response = await browser.post(f"{DESK}/suspend", data=data)
+        assert response.headers["location"] == f"{DESK}?done=suspended"
+        desk = PageReader((await browser.get(response.headers["location"])).text)
+    assert "Pulse Diary is suspended." in desk.words
+    assert "Reinstate this product" in desk.words
+    assert "Suspend this product" not in desk.words
+    public = (await page("/standards/products/pulse-diary", None, platform)).words
+    assert (
+        "Access is refused Since 20 November 2026 at 2:30pm. It showed one patient's data to another."
+        in public
+    )
+    assert "Decided by Jo Bell" in public
+
+
+async def test_reinstating_gives_the_reason_too():
+    platform = ExamplePlatform()
+    async with client("administrator", platform) as browser:
+        await browser.post(f"{DESK}/suspend", data={"csrf_token": "admin-token", "reason": "A fault"})
+        response = await browser.post(
+            f"{DESK}/reinstate", data={"csrf_token": "admin-token", "reason": "Mended"}
+        )
+    assert response.headers["location"] == f"{DESK}?done=reinstated"
+
+
+async def test_a_decision_that_is_refused_is_a_page():
+    async with client("administrator") as browser:
+        response = await browser.post(f"{DESK}/reinstate", data={"csrf_token": "admin-token", "reason": "no"})
+    assert response.status_code == 403
+    assert "Only another administrator may reinstate it." in PageReader(response.text).words
+
+
+async def test_suspending_twice_is_a_conflict_in_words():
+    platform = ExamplePlatform()
+    async with client("administrator", platform) as browser:
+        for expected in (303, 409):
+            data = {"csrf_token": "admin-token", "reason": "A fault"}
+            assert (await browser.post(f"{DESK}/suspend", data=data)).status_code == expected
+
+
+async def test_only_an_administrator_may_suspend():
+    platform = ExamplePlatform()
+    async with client("practitioner", platform) as browser:
+        response = await browser.post(f"{DESK}/suspend", data={"csrf_token": "gp-token", "reason": "x"})
+    assert response.status_code == 403
+    assert platform.products.page.refused is None

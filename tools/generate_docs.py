@@ -132,12 +132,14 @@ def _parameters(command: Any, context: Any) -> Iterator[tuple[str, str]]:
             continue
         words = parameter.name.upper() if parameter.param_type_name == "argument" else record[0]
         meaning = re.sub(r"default: \((.+)\)", r"default: \1", _plain(record[1]))
-        yield f"`{re.sub(r'list.(\w+).', r'\1', words)}`", meaning
+        words = re.sub(r"list.(\w+).", r"\1", words)
+        yield f"`{words}`", meaning
 
 
 def _usage(words: str, command: Any, context: Any) -> str:
     pieces = " ".join(command.collect_usage_pieces(context))
-    return f"{words} {re.sub(r'{(\w+)}', lambda found: found[1].upper(), pieces)}"
+    pieces = re.sub(r"\{(\w+)\}", lambda found: found[1].upper(), pieces)
+    return f"{words} {pieces}"
 
 
 def _epilog(text: str) -> tuple[list[str], list[str]]:

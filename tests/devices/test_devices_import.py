@@ -41,7 +41,12 @@ GP = Actor("practitioner", "gp", "Dr Test", "general practitioner", organisation
 RECEPTION = Actor("practitioner", "desk", "Desk", "receptionist", organisation="A12345")
 ODS = "https://fhir.nhs.uk/Id/ods-organization-code"
 PEOPLE: list[dict[str, Any]] = [
-    {"resourceType": "Organization", "id": "practice", "name": "Practice", "identifier": [{"system": ODS, "value": "A12345"}]},
+    {
+        "resourceType": "Organization",
+        "id": "practice",
+        "name": "Practice",
+        "identifier": [{"system": ODS, "value": "A12345"}],
+    },
     *(
         {
             "resourceType": "Patient",

@@ -24,11 +24,11 @@ def by_hand(first_nine: str) -> int | None:
 @pytest.mark.parametrize(
     ("number", "why"),
     [
-        ("9434765919", "the NHS's own example in its developer documentation"),
-        ("9434765870", "the same, with 0 as check digit"),
+        ("9434765919", "an example of the NHS's developer documentation"),
+        ("9434765870", "a check digit of 0"),
         ("9990000018", "the test range"),
-        ("9000000009", "the demonstration range of the Personal Demographics Service"),
-        ("4010232137", "an example of the NHS Data Dictionary"),
+        ("9000000009", "nine places, eight of them 0"),
+        ("4010232137", "an example that is often quoted"),
     ],
 )
 def test_a_known_number_is_valid(number: str, why: str) -> None:
@@ -58,7 +58,7 @@ def test_anything_else_is_not_valid(text: str, why: str) -> None:
 
 @pytest.mark.parametrize(
     ("first_nine", "digit"),
-    [("943476591", 9), ("943476587", 0), ("999000001", 8), ("000000005", None), ("000000000", 0)],
+    [("943476591", 9), ("943476587", 0), ("999000001", 8), ("000000006", None), ("000000000", 0)],
 )
 def test_the_check_digit_of_nine_digits(first_nine: str, digit: int | None) -> None:
     assert nhs_number.check_digit(first_nine) == digit

@@ -282,7 +282,6 @@ CHECKS = (
 )
 PRODUCT = views.ProductPage(
     PULSE, "Sends blood pressure, heart rate, steps and sleep from a watch and a cuff.",
-    ("Blood pressure", "Heart rate", "Activity"),
     (views.Transition(CERTIFIED, NOW, "Jo Bell", "Passed all 18 checks."),), None, CHECKS,
     certificate_id="0199f1c2-cert", certificate_url="/standards/certificates/0199f1c2-cert",
     report_url="/standards/runs/r1/report.html", can_suspend=True, contact="help@pulse-diary.example",

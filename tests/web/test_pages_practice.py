@@ -171,3 +171,18 @@ async def test_a_patient_of_another_practice_is_not_found():
         response = await browser.get("/practice/patients/p9/summary")
     assert response.status_code == 404
     assert "no such patient in your practice" in response.text
+
+
+async def test_whatever_a_record_says_is_shown_and_never_run():
+    hostile = '<script>alert("x")</script><img src=x onerror=alert(1)>'
+    urgent = replace(SUMMARY.results[0], verdict=hostile, urgent=hostile, title=hostile)
+    row = inbox_row(name=hostile, headline=hostile, urgent=hostile)
+    patient = replace(BANNER, name=hostile, practice=hostile)
+    summary = replace(SUMMARY, results=(urgent,), not_shared=(hostile,))
+    platform = with_practice(rows=(row,), summary_page=views.SummaryPage(patient, summary))
+    for path in ("/practice/inbox", SUMMARY_PATH):
+        read = await page(path, "practitioner", platform)
+        assert hostile in read.words
+        assert not [
+            tag for tag in read.tags if "onerror" in tag.attributes or (tag.name == "script" and tag.text)
+        ]

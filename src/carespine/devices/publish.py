@@ -176,7 +176,7 @@ async def _stale_results(writer: Session, document: Tree) -> list[str]:
         before = await writer.read("DiagnosticReport", document["id"])
     except (NotFound, Gone):
         return []
-    named = {item["reference"] for item in document["result"]}
+    named = {item["reference"] for item in document.get("result", ())}
     dropped = (item["reference"] for item in before.get("result", ()) if item["reference"] not in named)
     return [name.removeprefix("Observation/") for name in dropped]
 

@@ -45,7 +45,7 @@ def diagnostic_report(picture: Picture, results: Sequence[Result], *, issued: da
     sentences = [f"{result.title}: {result.verdict}" for result in results if result.state != "no-data"]
     if not_shared:
         sentences.append(f"Not shared by the patient: {', '.join(not_shared)}.")
-    return {
+    tree: Tree = {
         "resourceType": "DiagnosticReport",
         "id": report_id(picture.patient_id, picture.period),
         "meta": _LABELS,
@@ -65,9 +65,10 @@ def diagnostic_report(picture: Picture, results: Sequence[Result], *, issued: da
             "end": as_date(picture.last_day).isoformat(),
         },
         "issued": fhir_instant(issued),
-        "result": [reference("Observation", tree["id"]) for tree in observations],
         "conclusion": " ".join([f"{SAFETY_NOTICE}", *sentences]),
     }
+    named = [reference("Observation", observation["id"]) for observation in observations]
+    return {**tree, "result": named} if named else tree
 
 
 def task(picture: Picture, results: Sequence[Result], *, practice: str | None, now: datetime) -> Tree:

@@ -61,9 +61,12 @@ async def import_readings(
     ingest = Ingest(session.tx, claim, patient_id, permitted)
     await _read(reading, ingest, progress)
     made = _result(session, adapter, reading, ingest, patient_id=patient_id, client=client, sha256=sha256)
-    made, published = await _publish(session, patient, made, ingest)
+    sharing = await store.classes_not_shared(session.tx, patient)
     not_shared = [name for name in data_classes() if name not in permitted]
     await store.save_import(session.tx, claim, made, idempotency_key=idempotency_key, not_shared=not_shared)
+    sharing_changed = sharing != await store.classes_not_shared(session.tx, patient)
+    published = await _publish(session, patient, made, ingest, sharing_changed=sharing_changed)
+    made = await _with_summary(session, claim, made)
     await _audit(session, patient, made)
     if announcer is not None:
         await _announce(announcer, session, made, published)
@@ -148,23 +151,28 @@ def _result(
 
 
 async def _publish(
-    session: Session, patient: int, made: ImportResult, ingest: Ingest
-) -> tuple[ImportResult, publish.Published | None]:
+    session: Session, patient: int, made: ImportResult, ingest: Ingest, *, sharing_changed: bool
+) -> publish.Published | None:
     """Write to the record as the platform's own job: an app's scopes need not cover reports and Tasks."""
-    if not made.stored:
-        latest = await store.latest(session.tx, patient)
-        if latest is None:
-            return made, None
-        period = picture.period_of(latest.day)
-        ids = report_id(made.patient_id, period), task_id(made.patient_id, period)
-        return replace(made, report_id=ids[0], task_id=ids[1]), None
+    if not (ingest.days or sharing_changed):
+        return None
     writer = Session(session.tx, system_job(JOB), session.purpose, session.clock)
-    await publish.publish_readings(writer, patient, made.patient_id, ingest.days, ingest.withdrawn)
+    if ingest.days:
+        await publish.publish_readings(writer, patient, made.patient_id, ingest.days, ingest.withdrawn)
     published = await publish.publish_summary(writer, patient, made.patient_id, made, now=session.clock())
     session.events.extend(writer.events)
-    if published is None:
-        return made, None
-    return replace(made, report_id=published.report_id, task_id=published.task_id), published
+    return published
+
+
+async def _with_summary(session: Session, claim: store.Claim, made: ImportResult) -> ImportResult:
+    """The result with the ids of the summary and its Task, whether this import wrote them or an earlier one."""
+    latest = await store.latest(session.tx, claim.patient)
+    if latest is None:
+        return made
+    period = picture.period_of(latest.day)
+    ids = report_id(made.patient_id, period), task_id(made.patient_id, period)
+    await store.set_summary(session.tx, claim, report=ids[0], task=ids[1])
+    return replace(made, report_id=ids[0], task_id=ids[1])
 
 
 async def _audit(session: Session, patient: int, made: ImportResult) -> None:

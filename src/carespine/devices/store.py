@@ -224,6 +224,17 @@ async def save_import(
     )
 
 
+async def set_summary(tx: Connection, entitled: Claim, *, report: str, task: str) -> None:
+    """Note which summary and Task an import led to."""
+    await tx.execute(
+        "update device_import set report = $3, task = $4 where patient = $1 and number = $2",
+        entitled.patient,
+        entitled.number,
+        report,
+        task,
+    )
+
+
 async def import_by_key(
     tx: Connection, patient: int, patient_id: str, *, client: str, idempotency_key: str
 ) -> ImportResult | None:

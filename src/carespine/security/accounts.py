@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Literal
 
@@ -28,8 +29,12 @@ REFUSED = "The user name or the password is not right, or the account is locked 
 
 AccountKind = Literal["patient", "practitioner", "administrator"]
 _hasher = argon2.PasswordHasher()
-# Verified against when there is no such account, so that both cases take the same time.
-_DECOY = _hasher.hash(token_urlsafe(16))
+
+
+@cache
+def _decoy() -> str:
+    """Verified against when there is no such account, so that both cases take the same time."""
+    return _hasher.hash(token_urlsafe(16))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,7 @@ async def sign_in(tx: Connection, username: str, password: str, *, now: datetime
     row = await tx.fetchrow(
         "select password, locked_until, enabled from account where username = $1 for update", username
     )
-    right = _verifies(row["password"] if row else _DECOY, password)
+    right = _verifies(row["password"] if row else _decoy(), password)
     locked = row is not None and row["locked_until"] is not None and row["locked_until"] > now
     if row is None or not right or locked or not row["enabled"]:
         if row is not None and not locked:

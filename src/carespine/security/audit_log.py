@@ -35,6 +35,8 @@ class AuditLog:
 
     async def record(self, events: Sequence[Event]) -> None:
         """Store the events now; those of requests that arrive meanwhile share one commit."""
+        if not events:
+            return
         self._waiting.extend(self._row(event) for event in events)
         if self._flushed is None:
             self._flushed = asyncio.get_running_loop().create_future()

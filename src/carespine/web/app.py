@@ -22,12 +22,11 @@ from carespine.web import discovery, logs, pages, wiring
 from carespine.web.fhir_endpoint import PREFIX, FhirEndpoint
 from carespine.web.gate import Gate
 from carespine.web.platform import Platform
-from carespine.web.settings import Settings
+from carespine.web.settings import RUN_VARIABLE, Settings
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-RUN_VARIABLE = "CARESPINE_RUN"
 _SEAL_EVERY_S = 2.0
 _FORGET_EVERY_S = 60.0
 _PARENT_CHECK_S = 0.2

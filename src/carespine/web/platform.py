@@ -9,34 +9,18 @@ from carespine.kernel import clock as kernel_clock
 from carespine.kernel.events import Announcer
 from carespine.security.audit_log import AuditLog
 from carespine.security.door import Door
-from carespine.security.keys import load_or_create
 from carespine.security.tokens import TokenService
 from carespine.spine.fhir_api.api import FhirApi
 from carespine.storage.database import Database
 from carespine.web import signing_in, wiring
+from carespine.web.keys import Keys
 
 if TYPE_CHECKING:
-    from joserfc.jwk import ECKey
     from starlette.requests import Request
 
     from carespine.kernel.clock import Clock
     from carespine.security.actor import Actor
     from carespine.web.settings import Settings
-
-
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """The server's own signing keys, one for each use."""
-
-    tokens: ECKey
-    audit: ECKey
-    certificates: ECKey
-
-    @classmethod
-    def load(cls, settings: Settings) -> Keys:
-        folder = settings.data.absolute() / "keys"
-        names = ("tokens", "audit", "certificates")
-        return cls(*(load_or_create(folder / f"{name}.jwk") for name in names))
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,8 @@ from granian.server import Server
 from carespine.kernel.errors import Misconfigured
 from carespine.storage.embedded import EmbeddedPostgres
 from carespine.storage.migrate import migrate
-from carespine.web.app import RUN_VARIABLE
-from carespine.web.platform import Keys
-from carespine.web.settings import Settings
+from carespine.web.keys import Keys
+from carespine.web.settings import RUN_VARIABLE, Settings
 
 _READY_WITHIN_S = 30.0
 _PORT_WITHIN_S = 5.0

@@ -21,6 +21,8 @@ from pydantic_settings import (
 from carespine.kernel.errors import Misconfigured
 
 CONFIG_FILE = Path("carespine.toml")
+# How the server hands its settings to its worker processes; not for people to set.
+RUN_VARIABLE = "_CARESPINE_RUN"
 
 
 class Settings(BaseSettings):

@@ -9,10 +9,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from carespine.kernel.errors import Unauthenticated
+from carespine.web.pages.forms import FieldError, Form
 from carespine.web.pages.ports import Platform
 from carespine.web.pages.problems import guarded
 from carespine.web.pages.rendering import page
-from carespine.web.pages.views import FieldError, Form
 from carespine.web.pages.visits import own_path, posted, see_other, text
 
 

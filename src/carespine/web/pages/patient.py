@@ -11,10 +11,11 @@ from starlette.routing import Route
 
 from carespine.devices.models import SAFETY_NOTICE
 from carespine.web.pages import pictures
+from carespine.web.pages.forms import FieldError, Form
 from carespine.web.pages.ports import Platform
 from carespine.web.pages.problems import guarded
 from carespine.web.pages.rendering import page
-from carespine.web.pages.views import FieldError, Form, SharingPage, Visitor
+from carespine.web.pages.views import SharingPage, Visitor
 from carespine.web.pages.visits import page_number, posted, require, see_other, text, texts
 
 HOME, ACCESS, SHARING = "/me", "/me/access", "/me/sharing"

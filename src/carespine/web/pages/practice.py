@@ -10,10 +10,11 @@ from starlette.routing import Route
 
 from carespine.devices.models import SAFETY_NOTICE
 from carespine.web.pages import pictures
+from carespine.web.pages.forms import Form
 from carespine.web.pages.ports import Platform
 from carespine.web.pages.problems import guarded
 from carespine.web.pages.rendering import page
-from carespine.web.pages.views import Form, SummaryPage, Visitor
+from carespine.web.pages.views import SummaryPage, Visitor
 from carespine.web.pages.visits import long_text, page_number, posted, require, see_other
 
 INBOX = "/practice/inbox"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from functools import wraps
 
+import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -15,6 +16,7 @@ from carespine.web.pages.rendering import page
 from carespine.web.pages.views import Visitor
 from carespine.web.pages.visits import to_sign_in
 
+_log = structlog.get_logger("carespine.pages")
 Handler = Callable[[Request], Awaitable[Response]]
 
 _TITLES = {
@@ -83,5 +85,10 @@ def _guard(platform: Platform, handler: Handler) -> Handler:
             return await handler(request)
         except CarespineError as error:
             return await page_for(platform, request, error)
+        except Exception:
+            # A person needs a page here too; what went wrong is in the log under the same reference.
+            reference = request.state.request_id
+            _log.exception("page failed", request_id=reference, method=request.method)
+            return problem_page(500, reference=reference)
 
     return guarded_handler

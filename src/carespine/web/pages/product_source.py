@@ -99,7 +99,6 @@ def _page(record: Record) -> ProductPage:
     return ProductPage(
         product=_row(record.row),
         description=f"Asked to be certified as: {profile.title}.",
-        capabilities=(),
         history=tuple(
             Transition(STATES[step.state], step.entry.at, step.entry.who, _sentence(step.entry.reason))
             for step in reversed(record.history)

@@ -9,10 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from carespine.web.pages.forms import Form
 from carespine.web.pages.ports import Platform
 from carespine.web.pages.problems import guarded
 from carespine.web.pages.rendering import page
-from carespine.web.pages.views import Form, ProductPage, Visitor
+from carespine.web.pages.views import ProductPage, Visitor
 from carespine.web.pages.visits import long_text, posted, require, see_other
 
 DESK, CATALOGUE, REGISTER = "/admin/products", "/standards", "/standards/products"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
 
@@ -239,7 +239,6 @@ class ProductPage:
 
     product: ProductRow
     description: str
-    capabilities: tuple[str, ...]
     history: tuple[Transition, ...]
     refused: str | None
     checks: tuple[CheckResult, ...] = ()
@@ -286,25 +285,3 @@ class Catalogue:
     @property
     def automatic(self) -> int:
         return sum(item.automatic for area in self.areas for item in area.requirements)
-
-
-@dataclass(frozen=True, slots=True)
-class FieldError:
-    """A message beside one field of a form; `field` is the field's name and its id in the page."""
-
-    field: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """What was typed, and what is wrong with it."""
-
-    values: dict[str, str] = field(default_factory=dict)
-    errors: tuple[FieldError, ...] = ()
-
-    def error(self, name: str) -> str | None:
-        return next((error.text for error in self.errors if error.field == name), None)
-
-    def value(self, name: str) -> str:
-        return self.values.get(name, "")

@@ -9,8 +9,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from carespine.kernel.errors import Forbidden, Invalid, Unauthenticated
+from carespine.web.pages.forms import FieldError, Form
 from carespine.web.pages.ports import Platform
-from carespine.web.pages.views import FieldError, Form, Visitor, VisitorKind
+from carespine.web.pages.views import Visitor, VisitorKind
 
 CSRF_FIELD = "csrf_token"
 _MAX_FIELDS = 60

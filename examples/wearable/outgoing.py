@@ -32,7 +32,9 @@ class Outgoing:
     store: Store
     key: dict[str, Any]
     client_id: str
-    http: httpx.AsyncClient = field(default_factory=lambda: httpx.AsyncClient(timeout=_TIMEOUT, trust_env=False))
+    http: httpx.AsyncClient = field(
+        default_factory=lambda: httpx.AsyncClient(timeout=_TIMEOUT, trust_env=False)
+    )
     token: tuple[str, float] = ("", 0.0)
     refusals: list[dict[str, Any]] = field(default_factory=list)
     sent: int = 0

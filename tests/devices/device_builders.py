@@ -72,7 +72,9 @@ def zipped(xml: bytes, name: str = "apple_health_export/export.xml") -> bytes:
     """An export.zip around an export.xml."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(name, xml)
+        member = zipfile.ZipInfo(name, date_time=(2026, 11, 15, 9, 0, 0))
+        member.compress_type = zipfile.ZIP_DEFLATED
+        archive.writestr(member, xml)
     return buffer.getvalue()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 import zipfile
+from importlib import resources
 
 import pytest
 from device_builders import NOW, Outcome, export, record, zipped
@@ -13,6 +14,7 @@ from carespine.devices import reasons
 from carespine.devices.adapters import adapter_for
 from carespine.devices.adapters.apple_health import adapter as apple
 from carespine.devices.adapters.apple_health import archive
+from carespine.devices.adapters.apple_health import blocks as apple_blocks
 from carespine.devices.adapters.apple_health.adapter import AppleHealth
 from carespine.devices.adapters.contract import HostileFile, UnknownFormat, UnreadableFile
 
@@ -131,6 +133,74 @@ def test_thousands_of_invented_sources_are_refused(monkeypatch: pytest.MonkeyPat
     )
     with pytest.raises(HostileFile, match="more than 20"):
         read(export(many))
+
+
+@pytest.mark.parametrize(
+    ("body_of_file", "accepted"),
+    [
+        (record("HeartRate", "7" * 300_000 + "x", "2026-11-01 08:00:00 +0000", unit="count/min"), 0),
+        (f' <Workout duration=">" a="{"b" * 300_000}" startDate="x"/>\n', 0),
+        (record("HeartRate", 70, "2026-11-01 08:00:00 +0000", unit="count/min", source="s" * 300_000), 1),
+        (record("HeartRate", 70, "0001-01-01 00:00:00 +1500", unit="count/min"), 0),
+        (record("HeartRate", 70, "9999-12-31 23:59:59 -1500", unit="count/min"), 0),
+    ],
+    ids=["endless number", "endless word", "endless name", "before the calendar", "after the calendar"],
+)
+@pytest.mark.timeout(10)
+def test_what_is_made_to_be_slow_or_out_of_range_is_neither(body_of_file: str, accepted: int) -> None:
+    outcome = read(export(body_of_file))
+    assert (outcome.read, outcome.accepted) == (1, accepted)
+
+
+def test_invented_zones_are_noticed_and_cost_little() -> None:
+    rows = "".join(
+        record("HeartRate", 70, f"2026-11-01 08:{n % 60:02d}:00 +0000", unit="count/min").replace(
+            "/>", f'>\n  <MetadataEntry key="HKTimeZone" value="Zone/{n}"/>\n </Record>'
+        )
+        for n in range(200)
+    )
+    outcome = read(export(rows))
+    assert outcome.accepted == 200
+    assert len(outcome.notices) == apple.MAX_UNKNOWN_ZONES
+
+
+@pytest.mark.parametrize("size", [1, 100, 333, 1000, 5000])
+@pytest.mark.parametrize("start", ["", "<!-- a comment -->"], ids=["as Apple writes", "by handlers"])
+def test_where_a_block_ends_makes_no_difference(
+    monkeypatch: pytest.MonkeyPatch, size: int, start: str
+) -> None:
+    folder = resources.files("carespine.devices.adapters.apple_health")
+    whole = (
+        (folder / "samples" / "traps.xml")
+        .read_text(encoding="utf-8")
+        .replace("<ExportDate", start + "<ExportDate", 1)
+    )
+    expected = read(whole.encode())
+    monkeypatch.setattr(apple_blocks, "BLOCK_BYTES", size)
+    monkeypatch.setattr(archive, "_STEP", max(size // 3, 1))
+    found = read(whole.encode())
+    assert (found.read, found.accepted, found.rejected) == (
+        expected.read,
+        expected.accepted,
+        expected.rejected,
+    )
+    for key in ("steps", "sleep", "heart-rate", "weight", "glucose-meter"):
+        assert found.values(key) == expected.values(key)
+        assert found.of(key).offset_min.tolist() == expected.of(key).offset_min.tolist()
+
+
+def test_a_record_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apple_blocks, "BLOCK_BYTES", 1000)
+    monkeypatch.setattr(apple_blocks, "MAX_RECORD", 10_000)
+    monkeypatch.setattr(archive, "_STEP", 500)
+    with pytest.raises(HostileFile, match="larger than any real record"):
+        read(export(' <Record type="' + "x" * 20_000 + '"/>'))
+
+
+@pytest.mark.parametrize("prolog", [" " * 300_000, "<!-- -->" * 60_000], ids=["spaces", "comments"])
+def test_a_prolog_without_end_is_refused(prolog: str) -> None:
+    with pytest.raises(UnreadableFile, match="HealthData"):
+        read(export(body(), prolog=prolog))
 
 
 def test_500_mutated_files_crash_nothing_and_lose_nothing_silently() -> None:

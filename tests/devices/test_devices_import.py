@@ -15,7 +15,9 @@ from device_builders import export, record, zipped
 
 from carespine.demo.apple_export import ExportTruth, wearer_of, write_export
 from carespine.demo.practice.story_people import CONSENTING_PATIENT
-from carespine.devices import reasons, store
+from carespine.devices import ingest, reasons, store
+from carespine.devices.adapters.apple_health import archive
+from carespine.devices.adapters.apple_health import blocks as apple_blocks
 from carespine.devices.codes import PATIENT_GENERATED
 from carespine.devices.events import ReadingsImported, SummaryReady
 from carespine.devices.importing import import_file
@@ -300,6 +302,45 @@ async def test_a_sensor_that_first_looked_like_a_meter_moves_with_all_its_readin
         rows = await connection.fetch("select metric, readings from device_chunk")
     assert [tuple(row) for row in rows] == [("glucose-cgm", 115)]
     assert await house.find("Observation", ("code", "14743-9")) == []
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 1_000])
+async def test_how_much_is_merged_at_once_makes_no_difference(
+    house: House, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(ingest, "FLUSH_AT", at_once)
+    monkeypatch.setattr(apple_blocks, "BLOCK_BYTES", 400)
+    monkeypatch.setattr(archive, "_STEP", 100)
+    made = await house.take(export(week_of_pressures() + weighing(10) + weighing(10) + weighing(11)))
+    assert (made.read, made.stored, made.duplicate) == (43, 42, 1)
+
+
+async def test_a_result_that_no_longer_holds_leaves_the_record_and_the_report(house: House) -> None:
+    weighings = "".join(weighing(day, 80 + day / 10) for day in (2, 8, 17))
+    await house.take(export(weighings), "one")
+    assert len(await house.find("Observation", ("code", "weight-slope"))) == 1
+    steps = record("StepCount", 9, "2026-11-18 08:00:00 +0000", "2026-11-18 08:10:00 +0000", unit="count")
+    async with house.database.connection() as connection:
+        await connection.execute("delete from device_chunk where metric = 'weight'")
+    await house.take(export(steps), "two")
+    assert await house.find("Observation", ("code", "weight-slope")) == []
+    (report,) = await house.every("DiagnosticReport")
+    assert "result" not in report
+
+
+async def test_too_few_values_say_what_is_missing(house: House) -> None:
+    at = "2026-11-1{} 0{}:00:00 +0000"
+    rows = [record("StepCount", 900, at.format(day, 8), at.format(day, 9), unit="count") for day in (0, 1)]
+    rows += [record("RestingHeartRate", 61, at.format(0, 0), at.format(0, 9), unit="count/min")]
+    rows += [record("BloodPressureSystolic", 130, at.format(0, 8), unit="mmHg")]
+    rows += [record("BloodPressureDiastolic", 80, at.format(0, 8), unit="mmHg")]
+    await house.take(export("".join(rows)))
+    view = await house.view()
+    assert view is not None
+    states = {result.key: result.state for result in view.results}
+    assert states["steps"] == states["resting-heart-rate"] == states["home-blood-pressure"] == "not-enough"
+    assert states["weight"] == "no-data"
+    assert all(result.missing for result in view.results if result.state == "not-enough")
 
 
 async def test_damaged_xml_is_imported_in_part_and_says_so(house: House) -> None:

@@ -30,15 +30,22 @@ def _group() -> None:
 
 @group.command(epilog=_EPILOG)
 def verify(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The certificate: a JWS as text.")],
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="The certificate: a JWS as text.")
+    ],
     trust: Annotated[
         Path | None,
-        typer.Option(exists=True, dir_okay=False, help="JWKS of the certifiers you trust; else this server's own key."),
+        typer.Option(
+            exists=True, dir_okay=False, help="JWKS of the certifiers you trust; else this server's own key."
+        ),
     ] = None,
     status: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="A signed status list, to see suspensions too.")
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="A signed status list, to see suspensions too."),
     ] = None,
-    at: Annotated[str | None, typer.Option(help="The moment that counts, ISO 8601.", show_default="now")] = None,
+    at: Annotated[
+        str | None, typer.Option(help="The moment that counts, ISO 8601.", show_default="now")
+    ] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -89,5 +96,7 @@ def _moment(at: str | None) -> datetime:
     try:
         moment = datetime.fromisoformat(at)
     except ValueError as error:
-        raise Misconfigured(f"--at {at!r} is not a date or time; write 2027-01-31 or 2027-01-31T12:00Z.") from error
+        raise Misconfigured(
+            f"--at {at!r} is not a date or time; write 2027-01-31 or 2027-01-31T12:00Z."
+        ) from error
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -28,7 +28,8 @@ def demo(
         Path, typer.Option(help="Folder for the demonstration; an earlier one in it is replaced.")
     ] = Path(".carespine/demo"),
     port: Annotated[
-        int | None, typer.Option(help="Port; by default 8600, and any free one for --check.", show_default=False)
+        int | None,
+        typer.Option(help="Port; by default 8600, and any free one for --check.", show_default=False),
     ] = None,
 ) -> None:
     """Play the story: from a wearable to the GP, through the standards."""
@@ -50,7 +51,9 @@ def demo(
 
 
 def _stay(stage: Stage) -> None:
-    typer.echo(f"\nThe server stays up: {stage.server.address}   Sign in at {stage.server.address}/sign-in as")
+    typer.echo(
+        f"\nThe server stays up: {stage.server.address}   Sign in at {stage.server.address}/sign-in as"
+    )
     for account in stage.sign_ins.values():
         typer.echo(f"  {account.user_name:<10} {account.password}   {account.who}: sees {account.sees}")
     typer.echo("Synthetic people only; not for clinical use. Ctrl-C ends the demonstration.")

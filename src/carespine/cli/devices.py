@@ -29,7 +29,9 @@ def _group() -> None:
 
 @group.command("import", epilog=_EPILOG)
 def import_(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="An Apple Health export (zip or xml).")],
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="An Apple Health export (zip or xml).")
+    ],
     patient: Annotated[str, typer.Option(help="The patient's NHS number.")],
     data: DataOption = None,
     database: DatabaseOption = None,

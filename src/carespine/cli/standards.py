@@ -12,9 +12,11 @@ from rich.console import Console
 from rich.table import Table
 
 from carespine.cli.options import JsonOption, print_json, progress_bar
+from carespine.kernel.errors import Misconfigured
 
 if TYPE_CHECKING:
     from carespine.standards.engine.report import Report
+    from carespine.standards.engine.runner import Plan
     from carespine.standards.models import CheckResult
 
 group = typer.Typer(no_args_is_help=True, help="The open minimum standards as executable checks.")
@@ -22,7 +24,14 @@ _EPILOG = (
     "Example:  carespine standards check http://127.0.0.1:8700 --profile device-app --config sandbox.json "
     "--report report/   Exit codes: 0 pass, 1 fail or not proven, 2 the engine could not run."
 )
-_COLOURS = {"pass": "green", "fail": "red", "error": "magenta", "warn": "yellow", "skip": "yellow", "omit": "dim"}
+_COLOURS = {
+    "pass": "green",
+    "fail": "red",
+    "error": "magenta",
+    "warn": "yellow",
+    "skip": "yellow",
+    "omit": "dim",
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -36,36 +45,43 @@ def _group() -> None:
 
 @group.command(epilog=_EPILOG)
 def check(
-    url: Annotated[str, typer.Argument(help="The service's address, as its discovery document stands below it.")],
+    url: Annotated[
+        str, typer.Argument(help="The service's address, as its discovery document stands below it.")
+    ],
     profile: Annotated[str, typer.Option(help="device-app or record-system.")] = "device-app",
     config: Annotated[
         Path | None,
-        typer.Option(exists=True, dir_okay=False, help="Test identities and patients (docs/service-contract.md)."),
+        typer.Option(
+            exists=True, dir_okay=False, help="Test identities and patients (docs/service-contract.md)."
+        ),
     ] = None,
     seed: Annotated[str, typer.Option(help="Repeat a run with its seed.", show_default="a new one")] = "",
     only: Annotated[list[str] | None, typer.Option(help="Only this requirement; may be repeated.")] = None,
-    report: Annotated[Path | None, typer.Option(help="Folder for report.html, report.json, evidence.jsonl.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Folder for report.html, report.json, evidence.jsonl.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run the checks against a live service, on this machine or anywhere, and say what was expected and what came."""
     from carespine.standards import rules
-    from carespine.standards.egress import Egress
-    from carespine.standards.engine import runner
+    from carespine.standards.egress import Egress, RefusedAddress
     from carespine.standards.engine.config import RunConfig, read
+    from carespine.standards.engine.runner import NothingAnswers, Plan
 
     plan_config = read(config) if config else RunConfig()
-    plan = runner.Plan(
-        url.rstrip("/"), profile, plan_config, seed, frozenset(only or ()), Egress(allow_loopback=True, allow_private=True)
+    plan = Plan(
+        url.rstrip("/"),
+        profile,
+        plan_config,
+        seed,
+        frozenset(only or ()),
+        Egress(allow_loopback=True, allow_private=True),
     )
-    total = len(plan.checks())
-    with progress_bar("Checking", total) as bar:
-
-        def seen(result: CheckResult) -> None:
-            bar.advance(bar.task_ids[0])
-            colour = _COLOURS.get(result.outcome, "")
-            bar.console.print(f"[{colour}]{result.outcome:>5}[/]  {result.requirement}  {result.title}", highlight=False)
-
-        done = asyncio.run(runner.run(replace(plan, progress=seen)))
+    try:
+        done = _run(plan)
+    except (Misconfigured, NothingAnswers, RefusedAddress) as error:
+        typer.secho(f"carespine: {error.message}", err=True, fg="red")
+        raise typer.Exit(2) from error
     if report is not None:
         _write(report, done)
     if as_json:
@@ -73,6 +89,25 @@ def check(
     else:
         _summarise(done, report)
     raise typer.Exit(rules.exit_code(done.verdict))
+
+
+def _run(plan: Plan) -> Report:
+    """Run with a line for each check as it ends, on standard error; the seed's hash comes before the first."""
+    from carespine.standards.engine import runner
+
+    with progress_bar("Checking", len(plan.checks())) as bar:
+
+        def announced(seed_sha256: str) -> None:
+            bar.console.print(f"SHA-256 of the seed, before the run: {seed_sha256}", highlight=False)
+
+        def seen(result: CheckResult) -> None:
+            bar.advance(bar.task_ids[0])
+            colour = _COLOURS.get(result.outcome, "")
+            bar.console.print(
+                f"[{colour}]{result.outcome:>5}[/]  {result.requirement}  {result.title}", highlight=False
+            )
+
+        return asyncio.run(runner.run(replace(plan, progress=seen, announce=announced)))
 
 
 def _write(folder: Path, done: Report) -> None:

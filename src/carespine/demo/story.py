@@ -66,12 +66,16 @@ def _step(number: int, stage: Stage, say: Say) -> bool:
 def _fresh(data: Path) -> None:
     """An empty folder with our mark; one without the mark is not ours to empty."""
     if data.exists() and any(data.iterdir()) and not (data / _MARK).exists():
-        raise Misconfigured(f"{data} holds something else than a demonstration; choose another folder with --data.")
+        raise Misconfigured(
+            f"{data} holds something else than a demonstration; choose another folder with --data."
+        )
     if (data / _MARK).exists():
         EmbeddedPostgres(data).remove()
         shutil.rmtree(data)
     data.mkdir(parents=True, exist_ok=True)
-    (data / _MARK).write_text("This folder holds a demonstration of Carespine and is emptied when one starts.\n")
+    (data / _MARK).write_text(
+        "This folder holds a demonstration of Carespine and is emptied when one starts.\n"
+    )
 
 
 def _free_port() -> int:

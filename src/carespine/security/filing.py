@@ -4,13 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from carespine.kernel.errors import Conflict
+from carespine.kernel import nhs_number
+from carespine.kernel.errors import Conflict, Unprocessable
 from carespine.kernel.ids import patient_key
 from carespine.security import consent
 from carespine.security.audit_event import ODS_SYSTEM
 
 if TYPE_CHECKING:
     from carespine.storage.database import Connection
+
+
+def demand(tree: dict[str, Any]) -> None:
+    """Refuse what R4's structure permits and this record must not hold: an NHS number that cannot be one."""
+    if tree["resourceType"] != "Patient":
+        return
+    for position, identifier in enumerate(tree.get("identifier", ())):
+        value = identifier.get("value")
+        if (
+            identifier.get("system") == nhs_number.SYSTEM
+            and value is not None
+            and not nhs_number.is_valid(value)
+        ):
+            raise Unprocessable(
+                "The NHS number is not valid: ten digits, the last of them a Modulus 11 check digit.",
+                expression=f"Patient.identifier[{position}].value",
+            )
 
 
 async def file(tx: Connection, tree: dict[str, Any]) -> None:

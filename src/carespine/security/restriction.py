@@ -58,7 +58,7 @@ def _consented(actor: Actor, arguments: Arguments, *, alias: str, now: datetime)
     moment, recipient = arguments.add(now), arguments.add(actor.id)
     patient_type = arguments.add(type_number("Patient"))
     is_patient = f"{alias}.type = {patient_type}"
-    named = f"(select t.name from resource_type t where t.number = {alias}.type)"
+    named = f"(select t.name from resource_type t where t.number = {alias}.type)"  # noqa: S608
     return (
         f"coalesce((select bool_or(c.permit) and bool_and(c.permit or ({is_patient} "  # noqa: S608
         f"and c.data_class <> '{EVERY_CLASS}')) from consent_rule c where c.patient = {alias}.patient "

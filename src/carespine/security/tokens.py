@@ -104,6 +104,10 @@ class TokenService:
             claimed = assertions.client_id_of(text)
         except Unauthenticated as refusal:
             raise TokenError("invalid_client", refusal.message, status=401) from refusal
+        if form.get("client_id", claimed) != claimed:  # RFC 7521 section 4.2
+            raise TokenError(
+                "invalid_client", "client_id and the assertion name different clients.", status=401
+            )
         async with self._database.transaction() as tx:
             client = await self._authenticate(tx, claimed, text)
             certificate = await self._certificate(tx, client)

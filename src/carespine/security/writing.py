@@ -139,6 +139,7 @@ class Writing(Visit):
             self._demand(tree["resourceType"], letter, "update" if letter == "u" else "create", what=what)
             if not checked:
                 codec.check(tree)
+            filing.demand(tree)
             writes.append(self._prepare(tree, previous))
         await self._demand_reach_of_writes(trees, writes)
         await resources.save(self.tx, writes)

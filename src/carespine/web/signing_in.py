@@ -31,13 +31,17 @@ async def bearer_actor(
     try:
         return await _actor(platform, authorization, address, request_id)
     except CarespineError as error:
-        unknown = Actor("app", _ANONYMOUS, _ANONYMOUS, "not signed in", address=address, request_id=request_id)
+        unknown = Actor(
+            "app", _ANONYMOUS, _ANONYMOUS, "not signed in", address=address, request_id=request_id
+        )
         refused = Event(unknown, TREATMENT, "E", "sign-in", outcome=MINOR_FAILURE, description=error.message)
         await platform.audit.record([refused])
         raise
 
 
-async def _actor(platform: Platform, authorization: str, address: str | None, request_id: str | None) -> Actor:
+async def _actor(
+    platform: Platform, authorization: str, address: str | None, request_id: str | None
+) -> Actor:
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() == "bearer" and token.strip():
         try:
@@ -48,5 +52,6 @@ async def _actor(platform: Platform, authorization: str, address: str | None, re
     if platform.settings.open:
         return open_access(address)
     raise Unauthenticated(
-        "Sign in first: send an access token as Authorization: Bearer.", headers={"WWW-Authenticate": _CHALLENGE}
+        "Sign in first: send an access token as Authorization: Bearer.",
+        headers={"WWW-Authenticate": _CHALLENGE},
     )

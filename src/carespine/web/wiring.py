@@ -15,9 +15,9 @@ from carespine.standards import service as standards_service
 from carespine.standards.events import CertificateIssued, CertificateRefused
 
 if TYPE_CHECKING:
-    from carespine.security.session import Session
     from carespine.kernel.clock import Clock
     from carespine.kernel.events import Announcer
+    from carespine.security.session import Session
     from carespine.security.tokens import Standing
     from carespine.storage.database import Connection
     from carespine.web.platform import Platform

@@ -34,7 +34,10 @@ def play(stage: Stage) -> str:
 def _apply(stage: Stage, app: App) -> dict[str, Any]:
     with httpx.Client(base_url=stage.server.address, timeout=_RUN_WITHIN_S, trust_env=False) as client:
         applied = client.post("/standards/applications", json=app.application)
-        expect(applied.status_code == 201, f"the application was answered {applied.status_code}: {applied.text[:300]}")
+        expect(
+            applied.status_code == 201,
+            f"the application was answered {applied.status_code}: {applied.text[:300]}",
+        )
         application = applied.json()
         ran = client.post(
             f"/standards/applications/{application['id']}/run",
@@ -60,5 +63,7 @@ def _verify(stage: Stage, name: str, outcome: dict[str, Any]) -> str:
             expect(text.status_code == 200 and text.text.count(".") == 2, "the certificate is not a JWS")
             return f"{name}: {len(results)} checks, certificate {run['certificate']}"
         expect(run["certificate"] is None, f"{name} was certified although it is broken")
-        expect(set(failed) == BROKEN_REQUIREMENTS, f"{name} failed {failed}, not {sorted(BROKEN_REQUIREMENTS)}")
+        expect(
+            set(failed) == BROKEN_REQUIREMENTS, f"{name} failed {failed}, not {sorted(BROKEN_REQUIREMENTS)}"
+        )
         return f"{name}: refused for {', '.join(failed)}"

@@ -31,7 +31,9 @@ def play(stage: Stage) -> str:
         connect(stage, name)
     without = send_export(stage, BROKEN, CONSENTING_PATIENT.nhs_number, export)
     expect(without.status_code >= 400, "the app without a certificate got in")
-    expect("certificate" in without.text, f"its refusal does not speak of the certificate: {without.text[:300]}")
+    expect(
+        "certificate" in without.text, f"its refusal does not speak of the certificate: {without.text[:300]}"
+    )
     began = time.monotonic()
     answer = send_export(stage, SOUND, CONSENTING_PATIENT.nhs_number, export)
     seconds = time.monotonic() - began
@@ -96,7 +98,8 @@ def _verify_counts(stage: Stage, counts: dict[str, Any], seconds: float) -> None
     expect(counts["read"] >= written, f"the export holds {written} records, only {counts['read']} were read")
     expect(seconds <= IMPORT_WITHIN_S, f"the import took {seconds:.1f} s, more than {IMPORT_WITHIN_S:.0f} s")
     held = stage.count(
-        "select coalesce(sum(readings), 0) from device_chunk where patient = %s", patient_key(CONSENTING_PATIENT.id)
+        "select coalesce(sum(readings), 0) from device_chunk where patient = %s",
+        patient_key(CONSENTING_PATIENT.id),
     )
     expect(held == counts["stored"], f"{counts['stored']} readings were acknowledged, {held} are stored")
 

@@ -19,7 +19,9 @@ def play(stage: Stage) -> str:
     gp = Visitor(stage.server.address)
     gp.sign_in(stage.sign_ins["gp"])
     inbox = gp.open("/practice/inbox")
-    expect(inbox.count(f'href="{_SUMMARY}"') == 1, "the inbox does not hold exactly one summary of the patient")
+    expect(
+        inbox.count(f'href="{_SUMMARY}"') == 1, "the inbox does not hold exactly one summary of the patient"
+    )
     page = gp.open(_SUMMARY)
     pressure = _verify_pressure(stage, words(page))
     charts = sorted(set(re.findall(r'src="(/practice/patients/[^"]+\.svg[^"]*)"', page)))
@@ -30,11 +32,17 @@ def play(stage: Stage) -> str:
     gp.open(f"/practice/patients/{REFUSING_PATIENT.id}/summary", expect=404)
     patient = Visitor(stage.server.address)
     patient.sign_in(stage.sign_ins["patient"])
-    expect(pressure in words(patient.open("/me")), "the patient's page shows another blood pressure than the GP's")
+    expect(
+        pressure in words(patient.open("/me")),
+        "the patient's page shows another blood pressure than the GP's",
+    )
     looked = words(patient.open("/me/access"))
     expect(stage.sign_ins["gp"].who.split(",")[0] in looked, "the patient cannot see that the GP has looked")
     patient.fetch(f"/practice/patients/{CONSENTING_PATIENT.id}/summary")
-    return f"one summary at {PRACTICE.name}, home blood pressure {pressure}, {len(charts)} charts; the patient sees it too"
+    return (
+        f"one summary at {PRACTICE.name}, home blood pressure {pressure}, {len(charts)} charts; "
+        f"the patient sees the same"
+    )
 
 
 def _verify_one_summary(stage: Stage) -> None:

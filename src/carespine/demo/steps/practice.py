@@ -43,7 +43,10 @@ async def _load(stage: Stage, total: int) -> tuple[Loaded, tuple[SignIn, ...]]:
     try:
         with stage.show_progress("Loading the practice", total) as bar:
             loaded = await load_trees(
-                platform.door, system_job("load"), generate(), lambda number: bar.advance(bar.task_ids[0], number)
+                platform.door,
+                system_job("load"),
+                generate(),
+                lambda number: bar.advance(bar.task_ids[0], number),
             )
         async with platform.database.transaction() as tx:
             people = await sign_ins.create(tx, stage.data)
@@ -56,7 +59,9 @@ async def _load(stage: Stage, total: int) -> tuple[Loaded, tuple[SignIn, ...]]:
 
 def _verify(stage: Stage, expected: dict[str, int]) -> None:
     for name, number in expected.items():
-        found = stage.count("select count(*) from resource where type = %s and not deleted", type_number(name))
+        found = stage.count(
+            "select count(*) from resource where type = %s and not deleted", type_number(name)
+        )
         expect(found == number, f"{found} {name} resources are stored, not {number}")
     with stage.rows() as connection:
         rows = connection.execute(

@@ -22,7 +22,13 @@ def play(stage: Stage) -> str:
         statement = client.get("/fhir/metadata").json()
         expect(statement["fhirVersion"] == "4.0.1", "the CapabilityStatement is not that of FHIR R4")
         refused = client.get("/fhir/Patient")
-        expect(refused.status_code == 401, f"Patient without a sign-in was answered {refused.status_code}, not 401")
+        expect(
+            refused.status_code == 401,
+            f"Patient without a sign-in was answered {refused.status_code}, not 401",
+        )
     version = stage.count("select current_setting('server_version_num')::int / 10000")
-    expect(version >= 18 or not stage.database_url.startswith("postgresql://carespine@/"), f"PostgreSQL {version}")
+    expect(
+        version >= 18 or not stage.database_url.startswith("postgresql://carespine@/"),
+        f"PostgreSQL {version}",
+    )
     return f"ready in {first:.1f} s, again in {again:.1f} s, PostgreSQL {version}, {stage.server.address}"

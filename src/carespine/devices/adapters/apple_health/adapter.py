@@ -34,8 +34,12 @@ from carespine.devices.samples import (
 CLOCK_TOLERANCE = timedelta(days=1)
 # People have tens of sources; a file that invents thousands only wants to fill the store.
 MAX_SOURCES = 1_000
+# Looking for a zone that does not exist is slow; a file that invents more names than this is not believed.
+MAX_UNKNOWN_ZONES = 20
+_ZONE_NAME = 60
 _YEAR_1900_MS = -2_208_988_800_000
-_ATTRIBUTE = re.compile(rb'([\w:.-]+)\s*=\s*(?:"([^"]*)"|\'([^\']*)\')')
+# Names are bounded, so that a long word that is no name is not gone through again from each of its letters.
+_ATTRIBUTE = re.compile(rb'([\w:.-]{1,64})\s*=\s*(?:"([^"]*)"|\'([^\']*)\')')
 
 Key = tuple[bytes, bytes, bytes, bytes]
 
@@ -175,10 +179,12 @@ class AppleReading:
     def _apply_zones(self, group: Group, start: Int64, offset: Int16, trust: UInt8) -> None:
         """Where a record names its zone, the offset in force there replaces that of the export."""
         for place, raw in group.zones.items():
-            zone = plain_text(raw)
+            zone = plain_text(raw)[:_ZONE_NAME]
+            if zone in self._unknown_zones or len(self._unknown_zones) >= MAX_UNKNOWN_ZONES:
+                continue
             minutes = columns.offset_in_zone(zone, int(start[place]))
             if minutes is None:
-                self._unknown_zones.add(zone[:60])
+                self._unknown_zones.add(zone)
             else:
                 offset[place], trust[place] = minutes, ZoneTrust.NAMED
 

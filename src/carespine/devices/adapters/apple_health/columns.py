@@ -16,7 +16,8 @@ from carespine.devices.samples import MINUTE_MS, Bool, Float64, Int16, Int64
 _WIDTH = 25
 _DIGITS = np.array([0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18, 21, 22, 23, 24])
 _MARKS = ((4, ord("-")), (7, ord("-")), (10, ord(" ")), (13, ord(":")), (16, ord(":")), (19, ord(" ")))
-_NUMBER = re.compile(rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?")
+# No part of this can match one text in two ways: a value of a million digits costs no more than reading it.
+_NUMBER = re.compile(rb"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?")
 _MONTH_DAYS = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
 # No zone has ever been further from UTC than 15 h 13 min (tz database).
 _MAX_OFFSET = 16 * 60
@@ -70,10 +71,10 @@ def offset_in_zone(zone: str, moment_ms: int) -> int | None:
 @lru_cache(maxsize=4096)
 def _offset(zone: str, quarter: int) -> int | None:
     try:
-        place = ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return None
-    offset = datetime.fromtimestamp(quarter * 15 * 60, UTC).astimezone(place).utcoffset()
+        moment = datetime.fromtimestamp(quarter * 15 * 60, UTC)
+        offset = moment.astimezone(ZoneInfo(zone)).utcoffset()
+    except (ZoneInfoNotFoundError, ValueError, OverflowError, OSError):
+        return None  # no such zone, or a moment before the calendar begins or after it ends
     return None if offset is None else int(offset.total_seconds() // 60)
 
 

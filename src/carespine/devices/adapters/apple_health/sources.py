@@ -10,6 +10,8 @@ from xml.sax.saxutils import unescape
 
 from carespine.devices.samples import SourceIdentity
 
+# Apple's longest device descriptions have some 250 characters.
+_LONGEST = 1_000
 _NUMERIC = re.compile(r"&#(x[0-9A-Fa-f]{1,6}|[0-9]{1,7});")
 _NAMED = {"&quot;": '"', "&apos;": "'"}
 # One spelling for the apostrophes, quotes and dashes that phones put into names by themselves.
@@ -18,8 +20,8 @@ _FIELD = re.compile(r"(?:^|, )(name|manufacturer|model|hardware):(.*?)(?=, \w+:|
 
 
 def plain_text(raw: bytes) -> str:
-    """The text of an XML attribute: escapes resolved, undecodable bytes replaced."""
-    text = _NUMERIC.sub(_character, raw.decode("utf-8", "replace"))
+    """The text of an XML attribute: escapes resolved, undecodable bytes replaced, cut where no name goes on."""
+    text = _NUMERIC.sub(_character, raw[:_LONGEST].decode("utf-8", "replace"))
     return unescape(text, _NAMED)
 
 
@@ -59,4 +61,5 @@ def _kind(texts: Sequence[str], kinds: Sequence[Mapping[str, Any]]) -> str:
 def _character(match: re.Match[str]) -> str:
     digits = match.group(1)
     number = int(digits[1:], 16) if digits.startswith("x") else int(digits)
-    return chr(number) if number < 0x110000 else "\ufffd"
+    is_character = number < 0x110000 and not 0xD800 <= number < 0xE000
+    return chr(number) if is_character else "\ufffd"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from carespine.kernel.errors import Forbidden, NotFound
 from carespine.kernel.ids import patient_key
-from carespine.security import consent, restriction
+from carespine.security import consent, restriction, roles
 from carespine.security.reading import Reading, SearchResult
 from carespine.security.writing import Writing
 
@@ -28,10 +28,12 @@ class Session(Reading, Writing):
         key = patient_key(patient_id)
         known = await self.tx.fetchval("select true from patient_index where patient = $1", key)
         if self.actor.kind == "app":
-            shared = await consent.permitted_classes(self.tx, key, self.actor.id, now=self.clock())
-            allowed = bool(shared) if data_class is None else bool(shared & {data_class, consent.EVERY_CLASS})
+            allowed = await self._shares(key, data_class)
         else:
-            allowed = await restriction.reaches(self.tx, self.actor, [(key, "Observation")], now=self.clock())
+            # Readings are clinical: a role that may not read Observations gets no further either.
+            allowed = roles.allows(self.actor, "Observation", "r") and await restriction.reaches(
+                self.tx, self.actor, [(key, "Observation")], now=self.clock()
+            )
         if known and allowed:
             return key
         self._refuse("require-patient", what=f"Patient/{patient_id}", patient=key if known else 0)
@@ -41,10 +43,9 @@ class Session(Reading, Writing):
             )
         raise NotFound(f"There is no Patient/{patient_id}.")
 
-    async def shared_classes(self, patient_id: str) -> frozenset[str]:
-        """The data classes the patient shares with this app now; '*' for every actor that is not an app."""
-        if self.actor.kind != "app":
-            return frozenset({consent.EVERY_CLASS})
-        return await consent.permitted_classes(
-            self.tx, patient_key(patient_id), self.actor.id, now=self.clock()
-        )
+    async def _shares(self, patient: int, data_class: str | None) -> bool:
+        """Whether the patient shares this class with the app now (None: any class at all)."""
+        now = self.clock()
+        if data_class is None:
+            return bool(await consent.permitted_classes(self.tx, patient, self.actor.id, now=now))
+        return await consent.permits(self.tx, patient, self.actor.id, data_class, now=now)

@@ -33,7 +33,7 @@ demo: setup ## Play the story on the embedded database (ARGS=--check: without a 
 
 test: setup browser ## All tests
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest $(ARGS)
+	@$(BIN)/coverage run -m pytest -n 2 --dist loadfile $(ARGS)
 	@$(BIN)/coverage combine --quiet && $(BIN)/coverage report --fail-under=85
 
 check: setup ## Format, lint, types, layers, generated pages

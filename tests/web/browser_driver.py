@@ -117,6 +117,12 @@ def _failure(request: Request) -> list[str]:
     return [] if request.failure == "net::ERR_ABORTED" else [f"{request.failure}: {request.url}"]
 
 
+# A picture may still be on its way, or be drawn anew for another width: wait until each can be shown.
+IMAGES_ARE_DRAWN = """Promise.all([...document.images].map(
+    image => image.decode().then(() => image.naturalWidth > 0, () => false)
+)).then(drawn => drawn.every(Boolean))"""
+
+
 def accessibility_faults(page: Page) -> list[str]:
     """What axe finds that is serious or critical, one line each."""
     page.evaluate(AXE.read_text("utf-8"))

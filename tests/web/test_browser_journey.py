@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from browser_driver import chromium, served
+from browser_driver import IMAGES_ARE_DRAWN, chromium, served
 from browser_people import Person
 from pages_stage import PRODUCT_ID, assertion, furnish, platform_over, send_readings
 from playwright.sync_api import expect
@@ -60,7 +60,7 @@ def the_gp_reviews_the_one_summary(gp: Person) -> str:
     pressure = gp.page.locator("#home-blood-pressure .app-verdict").inner_text().split()[2]
     charts = gp.page.locator("img")
     assert charts.count() >= 5
-    assert gp.page.evaluate("[...document.images].every(image => image.naturalWidth > 0)")
+    assert gp.page.evaluate(IMAGES_ARE_DRAWN)
     gp.page.get_by_text("Where this comes from: home blood pressure").click()
     gp.follow("See the readings behind home blood pressure", heading="Readings: Home blood pressure")
     assert gp.page.get_by_role("row").count() > 20

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from browser_driver import DESKTOP, PHONE, accessibility_faults, chromium, overflow, served, watched_page
+from browser_driver import (
+    DESKTOP,
+    IMAGES_ARE_DRAWN,
+    PHONE,
+    accessibility_faults,
+    chromium,
+    overflow,
+    served,
+    watched_page,
+)
 from pages_app import example_app
 from playwright.sync_api import Browser, expect
 
@@ -59,7 +68,7 @@ def test_a_page_is_accessible_fits_and_loads_whole_on_a_desk_and_on_a_phone(brow
         page.wait_for_load_state("networkidle")
         assert accessibility_faults(page) == []
         assert overflow(page) == 0
-        assert page.evaluate("[...document.images].every(image => image.naturalWidth > 0)")
+        assert page.evaluate(IMAGES_ARE_DRAWN)
     assert watched.troubles == []
     page.context.close()
 

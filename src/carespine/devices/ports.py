@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from carespine.kernel.clock import Clock
 from carespine.kernel.events import Announcer
 from carespine.security.actor import Actor
-from carespine.security.audit_event import Event
+from carespine.security.bearer import Audit, Tokens
 from carespine.security.session import Session
 
 Progress = Callable[[int, int], None]
@@ -22,20 +22,6 @@ class Door(Protocol):
     def enter(self, actor: Actor, *, purpose: str) -> AbstractAsyncContextManager[Session]: ...
 
     def glance(self, actor: Actor, *, purpose: str) -> AbstractAsyncContextManager[Session]: ...
-
-
-class Tokens(Protocol):
-    """Who an access token speaks for (carespine.security.tokens.TokenService)."""
-
-    async def actor(
-        self, token: str, *, address: str | None = None, request_id: str | None = None
-    ) -> Actor: ...
-
-
-class Audit(Protocol):
-    """Where refusals go that happen before anyone is let in."""
-
-    async def record(self, events: Sequence[Event]) -> None: ...
 
 
 class Settings(Protocol):

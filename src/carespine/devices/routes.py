@@ -16,9 +16,9 @@ from carespine.devices.ports import Platform
 from carespine.devices.service import find_import, import_readings
 from carespine.devices.upload import received
 from carespine.kernel.clock import fhir_instant
-from carespine.kernel.errors import CarespineError, Invalid, Unauthenticated
-from carespine.security.actor import TREATMENT, Actor, open_access
-from carespine.security.audit_event import Event
+from carespine.kernel.errors import CarespineError, Invalid
+from carespine.security.actor import TREATMENT, Actor
+from carespine.security.bearer import bearer_actor
 from carespine.spine.fhir_api import answer
 from carespine.storage.database import retrying
 
@@ -82,22 +82,14 @@ def _endpoint(platform: Platform, endpoint: Endpoint) -> Callable[[Request], Awa
 
 async def _actor(platform: Platform, request: Request) -> Actor:
     """Who the access token speaks for; a refusal is on record."""
-    address = request.client.host if request.client else None
-    request_id = getattr(request.state, "request_id", None)
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    try:
-        if scheme.lower() == "bearer" and token.strip():
-            return await platform.tokens.actor(token.strip(), address=address, request_id=request_id)
-        if platform.settings.open:
-            return open_access(address)
-        raise Unauthenticated("Sign in first: send an access token as Authorization: Bearer.")
-    except CarespineError as error:
-        if isinstance(error, Unauthenticated):
-            error.headers.setdefault("WWW-Authenticate", 'Bearer realm="carespine"')
-        unknown = Actor("app", "anonymous", "anonymous", "not signed in", address=address)
-        event = Event(unknown, TREATMENT, "E", "sign-in", outcome="4", description=error.message)
-        await platform.audit.record([event])
-        raise
+    return await bearer_actor(
+        request.headers.get("authorization", ""),
+        tokens=platform.tokens,
+        audit=platform.audit,
+        is_open=platform.settings.open,
+        address=request.client.host if request.client else None,
+        request_id=getattr(request.state, "request_id", None),
+    )
 
 
 def _idempotency_key(request: Request) -> str:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from carespine.fhir.search import moments
 from carespine.security.compartment import patient_key_of
+from carespine.storage.instants import FIRST, LAST, instant
 
 if TYPE_CHECKING:
     from carespine.storage.database import Connection
 
 EVERY_CLASS = "*"
-_FIRST = datetime(1, 1, 1, tzinfo=UTC)
-_LAST = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ def _rules(provision: dict[str, Any], root: dict[str, Any], *, permit: bool) -> 
     recipients = [_recipient(actor) for actor in provision.get("actor") or root.get("actor") or ()]
     classes = [coding.get("code") for coding in provision.get("class", ())] or [EVERY_CLASS]
     period = provision.get("period") or root.get("period") or {}
-    starts, ends = _instant(period.get("start"), _FIRST), _instant(period.get("end"), _LAST, end=True)
+    starts, ends = _instant(period.get("start"), FIRST), _instant(period.get("end"), LAST, end=True)
     for recipient in recipients:
         for data_class in classes:
             if recipient and data_class:
@@ -61,8 +60,7 @@ def _instant(text: str | None, default: datetime, *, end: bool = False) -> datet
     if not text:
         return default
     low, high = moments.interval(text)
-    micros = high if end else low
-    return datetime.fromtimestamp(micros / 1_000_000, UTC)
+    return instant(high if end else low)
 
 
 async def file(tx: Connection, consent: dict[str, Any], *, deleted: bool = False) -> None:

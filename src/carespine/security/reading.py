@@ -59,7 +59,7 @@ class Reading(Visit):
     async def history_stored(
         self, resource_type: str | None, resource_id: str | None, page: history.Window
     ) -> history.Versions:
-        """Versions, newest first, of one resource, a type or all; NotFound where an instance has none."""
+        """Versions, newest first, of one resource, a type or all; NotFound where an instance never had one."""
         if resource_type:
             self._demand(resource_type, "r", "history", what=resource_type)
         arguments = Arguments()
@@ -67,11 +67,20 @@ class Reading(Visit):
         versions = await history.versions(
             self.tx, resource_type, resource_id, page, where=where, arguments=arguments
         )
-        if resource_id and not versions.total:
-            self._refuse("history", what=f"{resource_type}/{resource_id}")
-            raise NotFound(f"There is no {resource_type}/{resource_id}.")
+        if resource_type and resource_id and not versions.total:
+            await self._demand_any_version(resource_type, resource_id)
         self._saw((item.patient for item in versions.rows), "history", what=resource_type)
         return versions
+
+    async def _demand_any_version(self, resource_type: str, resource_id: str) -> None:
+        """Within a window of time there may be none although the resource is there."""
+        arguments = Arguments(None, None)
+        where = self._reachable(arguments)
+        if await resources.read(
+            self.tx, resource_type, resource_id, where=where, arguments=arguments.values[2:]
+        ) is None:
+            self._refuse("history", what=f"{resource_type}/{resource_id}")
+            raise NotFound(f"There is no {resource_type}/{resource_id}.")
 
     async def search(self, resource_type: str, pairs: Sequence[tuple[str, str]]) -> SearchResult:
         page = await self.search_stored(parse(resource_type, pairs))

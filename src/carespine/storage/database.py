@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import asyncpg
 
-from carespine.kernel.errors import Unavailable
+from carespine.kernel.errors import Invalid, Unavailable
 
 if TYPE_CHECKING:
     Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]
@@ -35,6 +35,8 @@ _LOST = (
     asyncpg.TooManyConnectionsError,
 )
 _AWAY = (OSError, *_LOST)
+# U+0000: JSON and HTTP can carry it, the text of PostgreSQL cannot.
+_NOT_TEXT = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)
 
 
 async def _keep_state(_connection: object) -> None:
@@ -73,7 +75,10 @@ class Database:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """A connection outside any transaction: each statement stands for itself."""
+        """A connection outside any transaction: each statement stands for itself.
+
+        Raises Unavailable where the server is lost, Invalid for text that no database can hold.
+        """
         if self._pool is None:
             raise Unavailable("The database is not open.")
         try:
@@ -84,6 +89,8 @@ class Database:
             yield connection
         except _LOST as error:
             raise Unavailable(_TRY_AGAIN) from error
+        except _NOT_TEXT as error:
+            raise Invalid("A text holds a character that cannot be stored (U+0000).") from error
         finally:
             await self._pool.release(connection)
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
 from carespine.kernel.errors import CarespineError, Invalid, TooLarge
 from carespine.security.actor import TREATMENT
+from carespine.security.bearer import bearer_actor
 from carespine.spine.fhir_api import answer
 from carespine.spine.fhir_api.exchange import Exchange
 from carespine.spine.fhir_api.pairs import query_pairs
-from carespine.web import signing_in
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -44,14 +43,19 @@ class FhirEndpoint:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         try:
             path = scope["path"][len(PREFIX) :]
-            parts = tuple(unquote(part) for part in path.split("/") if part)
+            parts = tuple(part for part in path.split("/") if part)  # ASGI has decoded the path
             pairs = tuple(query_pairs(scope["query_string"].decode("latin-1")))
             if parts == ("metadata",) and scope["method"] in ("GET", "HEAD"):
                 return self._platform.fhir.metadata(self._base, pretty=("_pretty", "true") in pairs)
             address = (scope.get("client") or (None,))[0]
             request_id = scope["state"]["request_id"]
-            actor = await signing_in.bearer_actor(
-                self._platform, headers.get("authorization", ""), address=address, request_id=request_id
+            actor = await bearer_actor(
+                headers.get("authorization", ""),
+                tokens=self._platform.tokens,
+                audit=self._platform.audit,
+                is_open=self._platform.settings.open,
+                address=address,
+                request_id=request_id,
             )
             body = await _body(receive, headers, self._limit)
         except CarespineError as error:
@@ -66,7 +70,7 @@ async def _body(receive: Receive, headers: dict[str, str], limit: int) -> bytes:
     if headers.get("content-encoding", "identity") not in ("identity", ""):
         raise Invalid("Compressed bodies are not read here; send the JSON as it is.")
     announced = headers.get("content-length", "0")
-    if not announced.isdigit() or int(announced) > limit:
+    if not (announced.isascii() and announced.isdigit()) or int(announced) > limit:
         raise TooLarge(f"The body is larger than {limit // 1024 // 1024} MiB.")
     chunks, size = [], 0
     while True:

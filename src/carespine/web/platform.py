@@ -12,14 +12,11 @@ from carespine.security.door import Door
 from carespine.security.tokens import TokenService
 from carespine.spine.fhir_api.api import FhirApi
 from carespine.storage.database import Database
-from carespine.web import signing_in, wiring
+from carespine.web import wiring
 from carespine.web.keys import Keys
 
 if TYPE_CHECKING:
-    from starlette.requests import Request
-
     from carespine.kernel.clock import Clock
-    from carespine.security.actor import Actor
     from carespine.web.settings import Settings
 
 
@@ -51,10 +48,6 @@ class Platform:
         announcer = Announcer()
         wiring.subscribe(announcer)
         return cls(settings, clock, keys, database, audit, door, tokens, fhir, announcer)
-
-    async def authenticate(self, request: Request) -> Actor:
-        """Who an API request speaks for, by its bearer token; raises Unauthenticated or Forbidden, on record."""
-        return await signing_in.request_actor(self, request)
 
     async def open(self) -> None:
         await self.database.open()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -13,6 +12,7 @@ from carespine.spine.fhir_api import answer
 from carespine.spine.fhir_api.answer import Answer
 from carespine.spine.fhir_api.pairs import query_pairs
 from carespine.storage.history import Window
+from carespine.storage.instants import instant
 
 if TYPE_CHECKING:
     from carespine.security.session import Session
@@ -115,11 +115,11 @@ def _window(exchange: Exchange) -> Window:
     count = _number(exchange, "_count", _HISTORY_PAGE)
     since = exchange.parameter("_since")
     at = exchange.parameter("_at")
-    low = _micros(_interval("_since", since)[0]) if since else None
+    low = instant(_interval("_since", since)[0]) if since is not None else None
     high = None
-    if at:
+    if at is not None:
         first, last = _interval("_at", at)
-        low, high = _micros(first), _micros(last) - timedelta(microseconds=1)
+        low, high = instant(first), instant(last - 1)
     return Window(min(count, _HISTORY_MOST), low, _number(exchange, "_offset", 0), high)
 
 
@@ -137,10 +137,6 @@ def _number(exchange: Exchange, name: str, default: int) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 9:
         raise Invalid(f"{name} must be a whole number, not {text[:40]!r}.")
     return int(text)
-
-
-def _micros(value: int) -> datetime:
-    return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=value)
 
 
 def _history_url(exchange: Exchange, offset: int, count: int) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from carespine.fhir.search import parse
-from carespine.kernel.errors import Issue, UnsupportedMedia
+from carespine.kernel.errors import Invalid, Issue, UnsupportedMedia
 from carespine.spine.fhir_api import answer
 from carespine.spine.fhir_api.answer import Answer
 from carespine.spine.fhir_api.pairs import query_pairs
@@ -40,7 +40,11 @@ def _form(exchange: Exchange) -> list[tuple[str, str]]:
     media = exchange.headers.get("content-type", "").split(";")[0].strip().lower()
     if media != _FORM:
         raise UnsupportedMedia(f"_search takes its parameters as {_FORM}.")
-    return list(query_pairs(exchange.body.decode("utf-8", "strict")))
+    try:
+        text = exchange.body.decode()
+    except UnicodeDecodeError as error:
+        raise Invalid("The form is not UTF-8.") from error
+    return query_pairs(text)
 
 
 def _bundle(exchange: Exchange, query: Query, page: Page, asked: list[tuple[str, str]]) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from carespine.fhir.search import keys, keys_for, must_be_missing
 from carespine.fhir.search.criteria import (
@@ -21,10 +21,10 @@ from carespine.fhir.search.criteria import (
 )
 from carespine.kernel.errors import Invalid
 from carespine.storage.index_rows import LONGEST_VALUE, TEXT, URI, code_number, unit_number
+from carespine.storage.instants import instant, micros
 from carespine.storage.sql import Arguments
 from carespine.storage.types import param_number
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _KM_PER_DEGREE = 111.32
 _EARTH_KM = 6371.0
 _SURROGATES = (0xD800, 0xDFFF)  # no characters: they cannot be stored
@@ -95,9 +95,9 @@ def _by_update(criterion: Criterion, arguments: Arguments, alias: str, now: date
     for value in criterion.values:
         if isinstance(value, DateValue):
             low_us, high_us = (
-                value.approximately(_micros(now)) if value.prefix == "ap" else (value.low, value.high)
+                value.approximately(micros(now)) if value.prefix == "ap" else (value.low, value.high)
             )
-            bounds = {"a": (_instant(low_us), "timestamptz"), "b": (_instant(high_us), "timestamptz")}
+            bounds = {"a": (instant(low_us), "timestamptz"), "b": (instant(high_us), "timestamptz")}
             parts.append(_compared(_DATES[value.prefix], f"{alias}.updated", high, arguments, bounds))
     return f"({' or '.join(parts)})"
 
@@ -149,7 +149,7 @@ def _table(criterion: Criterion, now: datetime) -> tuple[str, str, Compare]:
 
 def _date(value: Value, arguments: Arguments, now: datetime) -> str:
     assert isinstance(value, DateValue)  # noqa: S101 -- the reader of a parameter gives one kind of value
-    low, high = value.approximately(_micros(now)) if value.prefix == "ap" else (value.low, value.high)
+    low, high = value.approximately(micros(now)) if value.prefix == "ap" else (value.low, value.high)
     bounds = {"a": (low, "bigint"), "b": (high, "bigint")}
     return _compared(_DATES[value.prefix], "i.low", "i.high", arguments, bounds)
 
@@ -233,15 +233,6 @@ def _near(value: Value, _modifier: str | None, arguments: Arguments) -> str:
 
 def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-
-
-def _micros(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(microseconds=1)
-
-
-def _instant(micros: int) -> datetime:
-    least, most = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
-    return min(max(_EPOCH + timedelta(microseconds=micros), least), most) if abs(micros) < 2**57 else most
 
 
 def any_key(resource_type: str, code: str, identities: Sequence[tuple[str, str]]) -> list[int]:

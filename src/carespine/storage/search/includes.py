@@ -30,6 +30,8 @@ async def included(
     connection: Connection, query: Query, matches: list[Stored], reachable: Reachable
 ) -> list[Stored]:
     """Every included resource once, none of them a match; raises Invalid beyond 2,000."""
+    if any(include.source_type == "*" for include in query.revincludes):
+        raise Invalid("_revinclude=* is not supported: name the type that points here, as in Observation:*.")
     known: dict[Identity, Stored] = {(item.type, item.id): item for item in matches}
     found: dict[Identity, Stored] = {}
     fresh, first = matches, True

@@ -28,6 +28,23 @@ def test_a_second_process_joins_the_running_server(tmp_path: Path) -> None:
     assert first.pid is None
 
 
+def test_a_watched_server_that_was_killed_is_started_again(tmp_path: Path) -> None:
+    server = EmbeddedPostgres(tmp_path)
+    url = server.start()
+    server.watch()
+    first = server.pid
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    deadline = time.monotonic() + 20
+    while server.pid in (None, first) and time.monotonic() < deadline:
+        os.sched_yield()
+    server.start()
+    with psycopg.connect(url) as connection:
+        assert connection.execute("select 1").fetchone() == (1,)
+    server.stop()
+    assert server.pid is None
+
+
 def test_data_is_there_after_a_restart(tmp_path: Path) -> None:
     server = EmbeddedPostgres(tmp_path)
     with psycopg.connect(server.start()) as connection:

@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -28,6 +29,7 @@ from carespine.kernel.errors import Misconfigured, Unavailable
 _SOCKET_PATH_LIMIT = 90  # a Unix socket's path holds 107 bytes, the socket's own name included
 _PR_SET_PDEATHSIG = 1
 _START_TIMEOUT_S = 30.0
+_WATCH_EVERY_S = 0.5
 _SUPERUSER = "carespine"
 _SHARED_HOME = Path("/var/lib/carespine")
 
@@ -96,6 +98,8 @@ class EmbeddedPostgres:
         self._wanted_dir = data_dir.absolute()
         self._durable = durable
         self._process: subprocess.Popen[bytes] | None = None
+        self._stopping = threading.Event()
+        self._watcher: threading.Thread | None = None
         self._bin = _binaries()
         self._wanted_dir.mkdir(parents=True, exist_ok=True)
         self.cluster = self._place()
@@ -129,8 +133,24 @@ class EmbeddedPostgres:
         self._create_database()
         return self.url
 
+    def watch(self) -> None:
+        """Start the server again whenever it is gone, until `stop`: it may have crashed, or have belonged to
+        another command that has ended."""
+
+        def keep() -> None:
+            while not self._stopping.wait(_WATCH_EVERY_S):
+                if self.pid is None:
+                    with suppress(Unavailable):
+                        self.start()
+
+        self._watcher = threading.Thread(target=keep, name="postgres-watch", daemon=True)
+        self._watcher.start()
+
     def stop(self) -> None:
         """Stop the server, if this process started it, letting transactions under way roll back."""
+        self._stopping.set()
+        if self._watcher is not None:
+            self._watcher.join()
         process, self._process = self._process, None
         if process is None or process.poll() is not None:
             return

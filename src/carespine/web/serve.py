@@ -37,6 +37,7 @@ def database(settings: Settings) -> Iterator[str]:
     try:
         url = server.start()
         migrate(url)
+        server.watch()
         yield url
     finally:
         server.stop()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from carespine.fhir import codec, definitions
 from carespine.kernel.errors import CarespineError, Invalid, NotAllowed, NotFound, UnsupportedMedia
 from carespine.kernel.ids import is_fhir_id
-from carespine.spine.fhir_api import answer, bundles, capability, interactions, searching
+from carespine.spine.fhir_api import answer, bundles, capability, compartments, interactions, searching
 from carespine.spine.fhir_api.answer import Answer
 from carespine.storage.database import retrying
 
@@ -89,7 +89,7 @@ def _demand_json_body(exchange: Exchange) -> None:
         raise UnsupportedMedia(f"FHIR JSON is UTF-8; the charset {charset[:40]!r} is not read here.")
 
 
-def _route(exchange: Exchange) -> tuple[Interaction, bool]:
+def _route(exchange: Exchange) -> tuple[Interaction, bool]:  # noqa: C901, PLR0912 -- a table of paths
     """The interaction for a method and path, and whether it writes."""
     method = "GET" if exchange.method == "HEAD" else exchange.method
     match (method, *exchange.parts):
@@ -113,6 +113,10 @@ def _route(exchange: Exchange) -> tuple[Interaction, bool]:
             return interactions.update, True
         case ("DELETE", _, _):
             return interactions.delete, True
+        case ("GET", compartment, _, wanted) if (
+            compartment in compartments.COMPARTMENTS and wanted in definitions.resource_types()
+        ):
+            return compartments.search, False
         case ("GET", _, _, "_history"):
             return interactions.history, False
         case ("GET", _, _, "_history", _):

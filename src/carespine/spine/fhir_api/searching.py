@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -12,7 +13,7 @@ from carespine.spine.fhir_api.answer import Answer
 from carespine.spine.fhir_api.pairs import query_pairs
 
 if TYPE_CHECKING:
-    from carespine.fhir.search import Query
+    from carespine.fhir.search import Clause, Query
     from carespine.security.session import Session
     from carespine.spine.fhir_api.exchange import Exchange
     from carespine.storage.rows import Stored
@@ -24,13 +25,24 @@ _OUTPUT_ONLY = frozenset({"_format", "_pretty", _CURSOR})
 
 
 async def search(session: Session, exchange: Exchange) -> Answer:
-    """A searchset Bundle; parameters that are not understood are an error unless handling is lenient."""
+    """GET Type?... or POST Type/_search."""
+    return await find(session, exchange, exchange.parts[0], address=exchange.parts[0])
+
+
+async def find(
+    session: Session, exchange: Exchange, resource_type: str, *, address: str, inside: tuple[Clause, ...] = ()
+) -> Answer:
+    """A searchset Bundle; parameters that are not understood are an error unless handling is lenient.
+
+    `inside` are further conditions (a compartment); `address` is what the page's links name below the base.
+    """
     pairs = [*exchange.pairs, *_form(exchange)]
     asked = [(name, value) for name, value in pairs if name not in _OUTPUT_ONLY]
-    query = parse(exchange.parts[0], asked, lenient="handling=lenient" in exchange.prefer)
+    query = parse(resource_type, asked, lenient="handling=lenient" in exchange.prefer)
+    query = replace(query, clauses=(*query.clauses, *inside))
     cursor = next((value for name, value in pairs if name == _CURSOR), None)
     page = await session.search_stored(query, cursor=cursor)
-    body = _bundle(exchange, query, page, asked)
+    body = _bundle(exchange, query, page, asked, address)
     return Answer(200, answer.pretty(body) if exchange.pretty else body)
 
 
@@ -47,7 +59,9 @@ def _form(exchange: Exchange) -> list[tuple[str, str]]:
     return query_pairs(text)
 
 
-def _bundle(exchange: Exchange, query: Query, page: Page, asked: list[tuple[str, str]]) -> bytes:
+def _bundle(
+    exchange: Exchange, query: Query, page: Page, asked: list[tuple[str, str]], address: str
+) -> bytes:
     entries = [_entry(exchange, item, "match") for item in page.matches]
     entries += [_entry(exchange, item, "include") for item in page.included]
     if query.ignored:
@@ -56,9 +70,9 @@ def _bundle(exchange: Exchange, query: Query, page: Page, asked: list[tuple[str,
             for name in query.ignored
         ]
         entries.append(b'{"resource":' + answer.outcome(issues) + b',"search":{"mode":"outcome"}}')
-    links = [("self", _url(exchange, asked, None))]
+    links = [("self", _url(exchange, address, asked, None))]
     if page.next:
-        links.append(("next", _url(exchange, asked, page.next)))
+        links.append(("next", _url(exchange, address, asked, page.next)))
     return answer.bundle("searchset", entries, total=page.total, links=links)
 
 
@@ -67,7 +81,7 @@ def _entry(exchange: Exchange, item: Stored, mode: str) -> bytes:
     return answer.search_entry(exchange.base, item, body, mode)
 
 
-def _url(exchange: Exchange, asked: list[tuple[str, str]], cursor: str | None) -> str:
+def _url(exchange: Exchange, path: str, asked: list[tuple[str, str]], cursor: str | None) -> str:
     pairs = [*asked, *([(_CURSOR, cursor)] if cursor else [])]
-    address = f"{exchange.base}/{exchange.parts[0]}"
+    address = f"{exchange.base}/{path}"
     return f"{address}?{urlencode(pairs)}" if pairs else address

@@ -89,7 +89,7 @@ def _demand_json_body(exchange: Exchange) -> None:
         raise UnsupportedMedia(f"FHIR JSON is UTF-8; the charset {charset[:40]!r} is not read here.")
 
 
-def _route(exchange: Exchange) -> tuple[Interaction, bool]:  # noqa: C901, PLR0912 -- a table of paths
+def _route(exchange: Exchange) -> tuple[Interaction, bool]:  # noqa: PLR0912 -- a table of paths
     """The interaction for a method and path, and whether it writes."""
     method = "GET" if exchange.method == "HEAD" else exchange.method
     match (method, *exchange.parts):

@@ -430,7 +430,10 @@ async def test_a_repeated_severe_reading_makes_the_waiting_task_urgent(house: Ho
     await house.take(export(week_of_pressures(systolic=184)), "two")
     (task,) = await house.every("Task")
     assert task["priority"] == "urgent"
-    assert "180/120" in task["description"]
+    assert "clinician" in task["description"]
+    assert "180/120" not in task["description"], "reception reads Tasks, and no findings"
+    (report,) = await house.every("DiagnosticReport")
+    assert "180/120" in report["conclusion"].split(". ")[1] + report["conclusion"].split(". ")[0]
 
 
 async def test_the_average_is_coded_as_home_blood_pressure_and_linked_to_its_readings(house: House) -> None:

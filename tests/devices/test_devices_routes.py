@@ -40,6 +40,7 @@ class Tokens:
 @dataclass(frozen=True, slots=True)
 class Settings:
     open: bool = False
+    max_upload_mb: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +146,8 @@ async def test_a_refusal_to_sign_in_says_how(client: httpx.AsyncClient) -> None:
     assert refused.headers["www-authenticate"].startswith("Bearer")
 
 
-async def test_a_body_over_the_limit_is_refused(
-    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(upload.received.__wrapped__, "__kwdefaults__", {"limit": 100})  # type: ignore[attr-defined]
-    refused = await client.post(PATH, content=FILE, headers=GOOD)
+async def test_a_body_over_the_limit_that_is_set_is_refused(client: httpx.AsyncClient) -> None:
+    refused = await client.post(PATH, content=FILE + b" " * 1024 * 1024, headers=GOOD)
     assert refused.status_code == 413
 
 

@@ -1,4 +1,4 @@
-"""All official R4 examples, where the package is at hand: CARESPINE_R4_PACKAGE names its unpacked folder."""
+"""All official R4 examples, where the package is at hand: FHIR_R4_PACKAGE names its unpacked folder."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ FAULTY = {
 
 @pytest.fixture(scope="module")
 def examples() -> list[Path]:
-    folder = os.environ.get("CARESPINE_R4_PACKAGE", "")
+    folder = os.environ.get("FHIR_R4_PACKAGE", "")
     if not folder:
         pytest.skip(
-            "CARESPINE_R4_PACKAGE is not set: the official examples (npm hl7.fhir.r4.examples) are not at hand"
+            "FHIR_R4_PACKAGE is not set: the official examples (npm hl7.fhir.r4.examples) are not at hand"
         )
     types = set(definitions.resource_types())
     return sorted(path for path in Path(folder).glob("*-*.json") if path.name.partition("-")[0] in types)

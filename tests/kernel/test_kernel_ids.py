@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from carespine.kernel import ids
 
 
-@pytest.mark.parametrize("text", ["1", "a", "A-b.C-9", "x" * 64, "-", ".", "5b0a4e5c-8c0f-4a5e-9d0e-3f0f2f6f1c11"])
+@pytest.mark.parametrize(
+    "text", ["1", "a", "A-b.C-9", "x" * 64, "-", ".", "5b0a4e5c-8c0f-4a5e-9d0e-3f0f2f6f1c11"]
+)
 def test_a_fhir_id_is_1_to_64_letters_digits_hyphens_and_dots(text: str) -> None:
     assert ids.is_fhir_id(text)
 

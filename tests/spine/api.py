@@ -142,7 +142,9 @@ class Server:
 
     async def events(self) -> list[dict[str, Any]]:
         """The AuditEvents so far, in order."""
-        return [json.loads(row["body"]) for row in await self.rows("select body from audit_event order by seq")]
+        return [
+            json.loads(row["body"]) for row in await self.rows("select body from audit_event order by seq")
+        ]
 
 
 def ids(bundle: dict[str, Any], mode: str | None = "match") -> list[str]:

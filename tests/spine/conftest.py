@@ -39,7 +39,9 @@ async def reading(
 
 
 @pytest.fixture(scope="module")
-async def dates(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
+async def dates(
+    postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Server]:
     """A server that the tests of a module share and write to, each with everything that it needs."""
     with fresh_database(postgres) as url:
         async with serving(url, tmp_path_factory.mktemp("dates"), open=True) as running:

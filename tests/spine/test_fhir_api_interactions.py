@@ -7,7 +7,12 @@ from decimal import Decimal
 import pytest
 from api import FHIR, JSON, Server, serving
 
-ANN = {"resourceType": "Patient", "id": "ann", "name": [{"family": "Abel", "given": ["Ann"]}], "gender": "female"}
+ANN = {
+    "resourceType": "Patient",
+    "id": "ann",
+    "name": [{"family": "Abel", "given": ["Ann"]}],
+    "gender": "female",
+}
 SECURITY_HEADERS = {
     "content-security-policy",
     "x-content-type-options",
@@ -73,7 +78,10 @@ async def test_if_match_lets_only_the_current_version_be_replaced(
         ({**ANN, "gender": "purple"}, 422),
         ({**ANN, "colour": "red"}, 422),
         ({**ANN, "birthDate": "2023-02-30"}, 422),
-        ({**ANN, "identifier": [{"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990000001"}]}, 422),
+        (
+            {**ANN, "identifier": [{"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990000001"}]},
+            422,
+        ),
     ],
 )
 async def test_an_update_that_contradicts_its_url_or_r4_is_refused(

@@ -26,6 +26,12 @@ def refusal(**given: object) -> str:
     return caught.value.message
 
 
+def test_a_misspelt_variable_is_named_and_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARESPINE_PORTT", "1")
+    with pytest.raises(Misconfigured, match="CARESPINE_PORTT"):
+        settings.load()
+
+
 def test_the_defaults_listen_on_this_machine_and_ask_for_a_sign_in() -> None:
     chosen = settings.load()
     assert (chosen.host, chosen.port, chosen.address) == ("127.0.0.1", 8600, "http://127.0.0.1:8600")

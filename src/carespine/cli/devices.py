@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from carespine.devices.models import ImportResult
 
 group = typer.Typer(no_args_is_help=True, help="Wearables and home devices.")
-_EPILOG = 'Example:  carespine devices import export.zip --patient "999 123 4567"'
+_EPILOG = 'Example:  carespine devices import export.zip --patient "999 000 0115"'
 
 
 def register(app: typer.Typer) -> None:

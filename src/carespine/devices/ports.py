@@ -32,6 +32,11 @@ class Settings(Protocol):
         """Whether the server was started without sign-in."""
         ...
 
+    @property
+    def max_upload_mb(self) -> int:
+        """The largest upload that is taken, in MiB."""
+        ...
+
 
 class Platform(Protocol):
     """What the routes take from the platform (carespine.web.platform.Platform)."""

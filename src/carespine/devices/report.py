@@ -22,6 +22,9 @@ _DERIVED = concept(
 _LABELS = labels(codes.PATIENT_GENERATED, codes.NOT_FOR_CLINICAL_USE)
 
 
+_URGENT = ": a clinician should look at this now"
+
+
 def title(picture: Picture) -> str:
     return f"Readings from personal devices, {as_date(picture.last_day):%B %Y}"
 
@@ -42,7 +45,8 @@ def diagnostic_report(picture: Picture, results: Sequence[Result], *, issued: da
     observations = result_observations(picture, results)
     not_shared = sorted(picture.not_shared)
     heading = title(picture)
-    sentences = [f"{result.title}: {result.verdict}" for result in results if result.state != "no-data"]
+    sentences = [result.urgent for result in results if result.urgent]
+    sentences += [f"{result.title}: {result.verdict}" for result in results if result.state != "no-data"]
     if not_shared:
         sentences.append(f"Not shared by the patient: {', '.join(not_shared)}.")
     tree: Tree = {
@@ -81,7 +85,8 @@ def task(picture: Picture, results: Sequence[Result], *, practice: str | None, n
         "intent": "proposal",
         "priority": "urgent" if urgent else "routine",
         "code": concept("Review the patient's device readings", codes.REVIEW_READINGS),
-        "description": urgent or title(picture),
+        # Reception reads Tasks too: what was found stands in the report alone.
+        "description": f"{title(picture)}{_URGENT if urgent else ''}",
         "focus": reference("DiagnosticReport", report_id(picture.patient_id, picture.period)),
         "for": reference("Patient", picture.patient_id),
         "authoredOn": fhir_instant(now),

@@ -29,12 +29,14 @@ Endpoint = Callable[[Request, Actor], Awaitable[Response]]
 def routes(platform: Platform) -> list[Route]:
     """POST an export to /devices/patients/{patient}/imports; GET what an import did."""
 
+    limit = platform.settings.max_upload_mb * 1024 * 1024
+
     async def send(request: Request, actor: Actor) -> Response:
         patient_id = request.path_params["patient"]
         key = _idempotency_key(request)
         async with platform.door.glance(actor, purpose=TREATMENT) as session:
             await session.require_patient(patient_id)  # a refusal must not wait for a long upload
-        async with received(request) as file:
+        async with received(request, limit=limit) as file:
             made = await retrying(lambda: _import(platform, actor, patient_id, file, key))
         return _answer(made, status=200 if made.replayed else 201)
 

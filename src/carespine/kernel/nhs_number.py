@@ -41,7 +41,7 @@ def synthetic(index: int) -> str:
     """The `index`-th valid number of the test range 999; two calls with one index agree.
 
     Promises distinct results for 0 <= index < 90,000; where a stem has no check digit the next free stem
-    of its own block of ten is taken.
+    of its own block of eleven is taken.
     """
     if not 0 <= index < 90_000:
         raise ValueError(f"index {index} is outside 0 to 89,999")

@@ -76,6 +76,11 @@ async def save(tx: Connection, account: Account, password: str) -> None:
     )
 
 
+async def exists(connection: Connection, username: str) -> bool:
+    """Whether there is such an account; for the record only, never for an answer."""
+    return bool(await connection.fetchval("select true from account where username = $1", username))
+
+
 async def sign_in(tx: Connection, username: str, password: str, *, now: datetime) -> str:
     """Check a password and open a session; returns the cookie's value. Raises Unauthenticated.
 

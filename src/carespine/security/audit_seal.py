@@ -68,6 +68,8 @@ async def seal(tx: Connection, key: ECKey, clock: Clock) -> int:
 async def verify(connection: Connection, keys: KeySet) -> Verification:
     """Recompute the whole chain and compare: finds alteration, deletion, insertion and reordering.
 
+    The newest seals and their events cut off together leave a shorter chain that holds: compare `head` and
+    `events` with what an earlier verification printed, kept elsewhere.
     What was written after the last seal is counted as unsealed; a seal follows within seconds.
     """
     faults: list[str] = []

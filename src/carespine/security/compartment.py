@@ -8,8 +8,25 @@ from typing import Any
 from carespine.kernel.ids import NOT_PATIENT_SCOPED, patient_key
 
 # Elements that name the patient, in the order asked; after the R4 Patient compartment definition.
-_ELEMENTS = ("subject", "patient", "beneficiary", "for", "individual", "policyHolder", "source")
-_NESTED = (("participant", "actor"), ("target", None), ("entity", "what"), ("entry", "item"))
+_ELEMENTS = (
+    "subject",
+    "patient",
+    "beneficiary",
+    "for",
+    "individual",
+    "candidate",
+    "deliverTo",
+    "actor",
+    "policyHolder",
+    "source",
+)
+_NESTED = (
+    ("participant", "actor"),
+    ("target", None),
+    ("entity", "what"),
+    ("entry", "item"),
+    ("link", "target"),
+)
 
 
 def patient_id_of(resource: dict[str, Any]) -> str | None:

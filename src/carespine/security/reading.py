@@ -76,9 +76,12 @@ class Reading(Visit):
         """Within a window of time there may be none although the resource is there."""
         arguments = Arguments(None, None)
         where = self._reachable(arguments)
-        if await resources.read(
-            self.tx, resource_type, resource_id, where=where, arguments=arguments.values[2:]
-        ) is None:
+        if (
+            await resources.read(
+                self.tx, resource_type, resource_id, where=where, arguments=arguments.values[2:]
+            )
+            is None
+        ):
             self._refuse("history", what=f"{resource_type}/{resource_id}")
             raise NotFound(f"There is no {resource_type}/{resource_id}.")
 

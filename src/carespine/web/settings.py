@@ -1,11 +1,12 @@
 """Every setting, from the environment (CARESPINE_...), a file or the command line; checked before the start.
 
-docs/configuration.md is generated from this module (tools/document_settings.py).
+docs/configuration.md is generated from this module (tools/generate_docs.py).
 """
 
 from __future__ import annotations
 
 import ipaddress
+import os
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
@@ -130,6 +131,9 @@ def is_loopback(host: str) -> bool:
 
 def load(**given: object) -> Settings:
     """The settings, with what the command line gave (None: not given) above all; raises Misconfigured."""
+    known = {f"CARESPINE_{name.upper()}" for name in Settings.model_fields}
+    if unknown := sorted(name for name in os.environ if name.startswith("CARESPINE_") and name not in known):
+        raise Misconfigured(f"There is no setting {', '.join(unknown)}: is it misspelt?")
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:

@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
 from carespine.devices import routes as device_routes
+from carespine.kernel.errors import Conflict
 from carespine.security import clients
 from carespine.standards import routes as standards_routes
 from carespine.standards import service as standards_service
@@ -49,6 +50,9 @@ async def register_client(session: Session, event: CertificateIssued | Certifica
     """An app that was checked is known to the token endpoint, which gives it a token only while its certificate
     is in force, and says why when it is not."""
     about = event.application
+    known = await clients.find(session.tx, about.client_id)
+    if known is not None and not known.certified:
+        raise Conflict(f"The client id {about.client_id} belongs to a client that is registered otherwise.")
     client = clients.Client(
         about.client_id, about.product, None, about.jwks, DEVICE_APP_SCOPES, certified=True, enabled=True
     )

@@ -37,4 +37,4 @@ def play(stage: Stage) -> str:
 
 
 def _readings(stage: Stage) -> int:
-    return stage.count("select coalesce(sum(stored), 0) from device_import where state <> 'refused'")
+    return stage.count("select coalesce(sum(stored), 0) from device_import")

@@ -42,8 +42,14 @@ async def find(
     query = replace(query, clauses=(*query.clauses, *inside))
     cursor = next((value for name, value in pairs if name == _CURSOR), None)
     page = await session.search_stored(query, cursor=cursor)
-    body = _bundle(exchange, query, page, asked, address)
+    body = _bundle(exchange, query, page, _understood(asked, query.ignored), address)
     return Answer(200, answer.pretty(body) if exchange.pretty else body)
+
+
+def _understood(asked: list[tuple[str, str]], ignored: tuple[str, ...]) -> list[tuple[str, str]]:
+    """The pairs that were acted on. Of a name that is given twice either may be, so that both are kept."""
+    names = [name for name, _ in asked]
+    return [(name, value) for name, value in asked if name not in ignored or names.count(name) > 1]
 
 
 def _form(exchange: Exchange) -> list[tuple[str, str]]:

@@ -28,6 +28,25 @@ Reachable = Callable[[Arguments, str], str]
 WIDEST = 10_000
 # Parameters whose Patient is the one that the resource's patient key is derived from (security/compartment.py).
 _PATIENT_CODES = frozenset({"patient", "subject"})
+# Types that may name several patients with it, of whom the key is only one, or another than the key's.
+_OTHERWISE_FILED = frozenset(
+    {
+        "Account",
+        "Appointment",
+        "AppointmentResponse",
+        "AuditEvent",
+        "Contract",
+        "EnrollmentRequest",
+        "Person",
+        "Provenance",
+        "SupplyRequest",
+    }
+)
+
+
+def is_owner(resource_type: str, code: str) -> bool:
+    """Whether a reference parameter finds the very Patient whose key the rows of the type carry."""
+    return code in _PATIENT_CODES and resource_type not in _OTHERWISE_FILED
 
 
 class Compiler:
@@ -60,7 +79,7 @@ class Compiler:
         return f"({word.join(parts)})"
 
     async def _chain(self, chain: Chain, branch: Clause, alias: str) -> str:
-        if branch.resource_type == "Patient" and chain.parameter.code in _PATIENT_CODES:
+        if branch.resource_type == "Patient" and is_owner(chain.resource_type, chain.parameter.code):
             inner = await self._inner(branch)
             return f"{alias}.patient in (select {inner})"
         found = await self._ask(branch, "id")
@@ -69,7 +88,7 @@ class Compiler:
         return f"{alias}.keys && {self._arguments.add(wanted)}::bigint[]"
 
     async def _has(self, has: Has, alias: str) -> str:
-        if has.resource_type == "Patient" and has.parameter.code in _PATIENT_CODES:
+        if has.resource_type == "Patient" and is_owner(has.source_type, has.parameter.code):
             inner = await self._inner(has.clause)
             return f"{alias}.patient in (select {inner})"
         found = await self._ask(has.clause, "body")

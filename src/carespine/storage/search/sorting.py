@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -121,8 +121,11 @@ def _decode(text: str, wanted: Order) -> list[Any]:
 def _placed(value: Any, kind: str, refusal: Invalid) -> Any:
     if kind == "timestamptz" and isinstance(value, str):
         try:
-            return datetime.fromisoformat(value)
-        except ValueError as error:
+            moment = datetime.fromisoformat(value)
+            if moment.tzinfo is None:
+                raise refusal
+            return moment.astimezone(UTC)
+        except (ValueError, OverflowError) as error:
             raise refusal from error
     if kind == "bigint" and isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise refusal

@@ -98,7 +98,7 @@ class BrowserSessions:
             except Unauthenticated as error:
                 refused = error  # raised below, once the count of failures is stored
         if refused:
-            await self._on_record(_stranger(request), "login", detail={"user-name": user_name[:64]})
+            await self._on_record(_stranger(request), "login", detail=await self._known_name(user_name))
             raise refused
         visitor = await self._open(request, value)
         if visitor is None:
@@ -107,6 +107,12 @@ class BrowserSessions:
         self._keep(response, self._cookie, value)
         self._drop(response, self._form_cookie)
         return visitor
+
+    async def _known_name(self, user_name: str) -> dict[str, str]:
+        """The user name for the record, if there is such an account: people type passwords there by mistake."""
+        async with self._platform.database.connection() as connection:
+            known = await accounts.exists(connection, user_name)
+        return {"user-name": user_name} if known else {"user-name": "(no such account)"}
 
     async def sign_out(self, request: Request, response: Response) -> None:
         visitor = await self.visitor(request)

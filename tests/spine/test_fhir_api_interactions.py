@@ -343,7 +343,7 @@ async def test_a_body_over_the_limit_is_refused_and_one_at_the_limit_is_read(
     async with serving(database_url, tmp_path_factory.mktemp("limits"), open=True, max_body_mb=1) as small:
         for size, status in ((limit, 400), (limit + 1, 413)):
 
-            async def chunks(size: int = size):  # noqa: ANN202 -- a generator of bytes without a length
+            async def chunks(size: int = size):
                 for start in range(0, size, 65_536):
                     yield b" " * min(65_536, size - start)
 

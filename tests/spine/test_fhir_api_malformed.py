@@ -390,8 +390,11 @@ async def test_a_malformed_history_is_refused(reading: Server, query: str) -> No
         "_at=9999",
         "_at=0001",
         "_offset=999999999",
-    ]
-    + ["_since=9999-12-31T23:59:60-14:00", "_count=0", "_count=999999999", "_at=9999-12-31T23:59:59-14:00"],
+        "_since=9999-12-31T23:59:60-14:00",
+        "_count=0",
+        "_count=999999999",
+        "_at=9999-12-31T23:59:59-14:00",
+    ],
 )
 async def test_a_history_at_the_edge_of_the_calendar_is_answered(reading: Server, query: str) -> None:
     reply = await reading.get(f"Patient/ann/_history?{query}")

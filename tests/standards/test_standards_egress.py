@@ -17,6 +17,7 @@ from carespine.standards.engine import runner
         "http://[fd00::1]/", "http://0.0.0.0/", "http://100.64.0.1/", "http://224.0.0.1/", "http://255.255.255.255/",
         "http://2130706433/", "http://0x7f.1/", "http://localhost/", "ftp://example.org/", "file:///etc/passwd",
         "http://user:password@192.0.2.1/", "http:///nowhere",
+        "http://[64:ff9b::a9fe:a9fe]/", "http://[64:ff9b::7f00:1]/", "http://[2002:a9fe:a9fe::]/", "http://[2002:7f00:1::]/",
     ],
 )  # fmt: skip
 async def test_by_default_nothing_but_public_addresses_is_called(address):

@@ -200,6 +200,10 @@ async def test_a_certificate_goes_to_the_key_that_the_service_publishes(world, s
         ({"jwks": {"keys": []}}, 400, "exactly one public key"),
         ({"client_id": "a b"}, 400, "client_id"),
         ({"vendor": "x"}, 400, "vendor"),
+        ({"base_url": "http://[::1"}, 400, "base_url"),
+        ({"base_url": "http://app.example:99999"}, 400, "base_url"),
+        ({"base_url": "https://user:word@app.example"}, 400, "base_url"),
+        ({"jwks": {"keys": [{"kty": "EC", "crv": ["P-256"], "kid": "a"}]}}, 400, "EC on P-256"),
     ],
 )
 async def test_an_application_that_cannot_be_taken_says_why(world, steady_band, over, status, told):
@@ -229,6 +233,36 @@ async def test_nobody_takes_over_a_client_id_or_starts_anothers_run(world, stead
 
     assert [each.status_code for each in (again, other_product, other_key, newer)] == [409, 409, 409, 201]
     assert [without.status_code, with_others.status_code] == [403, 403]
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b'{"config": {"ca_file": "/etc/passwd"}}', "ca_file"),
+        (b'{"config": {"ca_file": "/no/such/file"}}', "ca_file"),
+        (b'{"seed": "\\ud800"}', "seed"),
+        (b"[" * 100_000, "JSON"),
+    ],
+)
+async def test_a_run_opens_no_file_of_the_platform_and_takes_no_text_that_cannot_be_read(
+    world, steady_band, body, told
+):
+    taken = (await world.http.post("/standards/applications", json=steady_band.application())).json()
+
+    answer = await world.http.post(
+        taken["run"], content=body, headers={"authorization": f"Bearer {taken['token']}"}
+    )
+
+    assert answer.status_code == 400
+    assert told in answer.json()["message"]
+    assert (await world.standing(taken["client_id"])).state != State.TESTING
+
+
+async def test_an_application_that_is_nested_without_end_is_refused(world):
+    answer = await world.http.post("/standards/applications", content=b'{"jwks":' + b'{"a":' * 50_000)
+
+    assert answer.status_code == 400
+    assert "cannot be read" in answer.json()["message"]
 
 
 async def test_a_service_on_the_platforms_machine_is_not_called_unless_the_platform_says_so(

@@ -111,3 +111,13 @@ async def test_the_landing_page_says_that_nobody_here_is_real():
     async with client() as browser:
         words = PageReader((await browser.get("/")).text).words
     assert "Made-up people only. Not for clinical use." in words
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [{"files": {"csrf_token": ("a", b"x")}}, {"files": [(f"field{i}", (None, "x")) for i in range(61)]}],
+)
+async def test_a_form_of_a_kind_that_no_page_sends_is_refused_and_no_fault_of_ours(sent):
+    async with client() as browser:
+        response = await browser.post("/sign-in", **sent)
+    assert response.status_code == 400

@@ -21,7 +21,9 @@ ALGORITHMS = ("ES384", "RS384", "RS512")
 MAX_LIFE_S = 300
 SKEW_S = 30
 _MAX_LENGTH = 8_192
-_MAX_JTI = 256
+_MAX_NAME = 256
+# What a text that is no JWT, or is one in an unexpected shape or depth, makes its readers raise.
+_UNREADABLE = (JoseError, ValueError, TypeError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +42,11 @@ def client_id_of(text: str) -> str:
     try:
         claims = json.loads(jws.extract_compact(text.encode()).payload)
         subject = claims["sub"]
-    except (JoseError, ValueError, KeyError, TypeError, UnicodeError) as error:
+    except (*_UNREADABLE, KeyError) as error:
         raise Unauthenticated("The client assertion is not a readable JWT with a subject.") from error
-    if not isinstance(subject, str):
-        raise Unauthenticated("The client assertion's subject is not a text.")
-    return subject
+    if not _is_name(subject):
+        raise Unauthenticated("The client assertion's subject is not a text of 1 to 256 characters.")
+    return str(subject)
 
 
 def check(text: str, *, client_id: str, keys: KeySet, audience: str, now: datetime) -> Assertion:
@@ -53,13 +55,14 @@ def check(text: str, *, client_id: str, keys: KeySet, audience: str, now: dateti
     if header.get("alg") not in ALGORITHMS:
         raise Unauthenticated(f"The assertion's algorithm is not one of {', '.join(ALGORITHMS)}.")
     known = {key.kid: key for key in keys.keys}
-    if header.get("kid") not in known:
+    kid = header.get("kid")
+    if not isinstance(kid, str) or kid not in known:
         raise Unauthenticated("The assertion's kid is not one of the client's registered keys.")
     if "crit" in header:
         raise Unauthenticated("The assertion demands header extensions that are not understood here.")
     try:
-        claims = jwt.decode(text, known[header["kid"]], algorithms=[header["alg"]]).claims
-    except (JoseError, ValueError, TypeError) as error:
+        claims = jwt.decode(text, known[kid], algorithms=[header["alg"]]).claims
+    except _UNREADABLE as error:
         raise Unauthenticated("The assertion's signature does not fit the client's key.") from error
     return _check_claims(claims, client_id=client_id, audience=audience, now=now)
 
@@ -67,7 +70,7 @@ def check(text: str, *, client_id: str, keys: KeySet, audience: str, now: dateti
 def _header(text: str) -> Mapping[str, Any]:
     try:
         return jws.extract_compact(text.encode()).headers()
-    except (JoseError, ValueError, UnicodeError) as error:
+    except _UNREADABLE as error:
         raise Unauthenticated("The client assertion is not a readable JWT.") from error
 
 
@@ -87,9 +90,14 @@ def _check_claims(claims: Mapping[str, Any], *, client_id: str, audience: str, n
         if name in claims and (since is None or since > moment + SKEW_S):
             raise Unauthenticated(f"The assertion's {name} is not a time, or lies in the future.")
     jti = claims.get("jti")
-    if not isinstance(jti, str) or not 0 < len(jti) <= _MAX_JTI:
+    if not _is_name(jti):
         raise Unauthenticated("The assertion has no jti of 1 to 256 characters.")
-    return Assertion(client_id, jti, datetime.fromtimestamp(expires, UTC))
+    return Assertion(client_id, str(jti), datetime.fromtimestamp(expires, UTC))
+
+
+def _is_name(value: object) -> bool:
+    """A text that can be stored and shown: no control characters, no halves of characters."""
+    return isinstance(value, str) and 0 < len(value) <= _MAX_NAME and value.isprintable()
 
 
 def _seconds(claims: Mapping[str, Any], name: str) -> float | None:

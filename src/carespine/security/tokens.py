@@ -110,8 +110,10 @@ class TokenService:
             )
         async with self._database.transaction() as tx:
             client = await self._authenticate(tx, claimed, text)
-            certificate = await self._certificate(tx, client)
-            scopes = _grantable(form.get("scope") or "", client)
+        # The assertion is used up from here on, also where what follows is refused.
+        async with self._database.connection() as connection:
+            certificate = await self._certificate(connection, client)
+        scopes = _grantable(form.get("scope") or "", client)
         return self._issue(client, scopes, certificate)
 
     async def actor(self, token: str, *, address: str | None = None, request_id: str | None = None) -> Actor:
@@ -166,10 +168,10 @@ class TokenService:
             )
         return client
 
-    async def _certificate(self, tx: Connection, client: Client) -> str | None:
+    async def _certificate(self, connection: Connection, client: Client) -> str | None:
         if not client.certified:
             return None
-        standing = await self._certificates.standing(tx, client.client_id)
+        standing = await self._certificates.standing(connection, client.client_id)
         if not standing.allowed:
             raise TokenError(
                 "unauthorized_client",
@@ -213,7 +215,7 @@ class TokenService:
     def _verify(self, token: str) -> Mapping[str, Any]:
         try:
             decoded = jwt.decode(token, self._key, algorithms=[_ALGORITHM])
-        except (JoseError, ValueError, TypeError, UnicodeError) as error:
+        except (JoseError, ValueError, TypeError, RecursionError) as error:
             raise Unauthenticated("The access token is not one of ours.") from error
         claims = decoded.claims
         if decoded.header.get("typ") != _TYPE or claims.get("iss") != self._base_url:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from carespine.fhir import codec, json_text
 from carespine.fhir.search import index
 from carespine.kernel.clock import fhir_instant
-from carespine.kernel.errors import Forbidden, Invalid, NotFound, PreconditionFailed
-from carespine.kernel.ids import NOT_PATIENT_SCOPED, hash63, is_fhir_id, new_id
-from carespine.security import filing, restriction, roles
+from carespine.kernel.errors import Invalid, NotFound, PreconditionFailed
+from carespine.kernel.ids import hash63, is_fhir_id, new_id
+from carespine.security import filing
 from carespine.security.compartment import patient_key_of
-from carespine.security.visit import Visit
+from carespine.security.reach import Reach
 from carespine.storage import resources
 from carespine.storage.rows import Stored, Write, new_rid
 
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-class Writing(Visit):
+_NAME_THE_VERSION = "An update must name the version it replaces: send If-Match with its ETag."
+
+
+class Writing(Reach):
     """Writing, within what the actor may reach."""
 
     _written: Mapping[tuple[str, str], Write]
@@ -47,27 +50,28 @@ class Writing(Visit):
         if not isinstance(resource_id, str) or not is_fhir_id(resource_id):
             raise Invalid("An update needs a resource with an id of 1 to 64 letters, digits, '-' and '.'.")
         found = await resources.lock(self.tx, [(resource_type, resource_id)])
+        await self._demand_reach_of_current(found.values())
         self._match(found.get((resource_type, resource_id)), if_match, f"{resource_type}/{resource_id}")
         exists = any(not item.deleted for item in found.values())
         if exists and demand_match and if_match is None:
-            raise PreconditionFailed(
-                "An update must name the version it replaces: send If-Match with its ETag."
-            )
+            raise PreconditionFailed(_NAME_THE_VERSION)
         await self._write([tree], found, interaction="u" if exists else "c", checked=checked)
         return await self._last(tree)
 
     async def delete(
         self, resource_type: str, resource_id: str, *, if_match: int | None = None
     ) -> Stored | None:
-        """Delete a resource; its versions stay. None where there was nothing to delete."""
+        """Delete a resource; its versions stay. None where there was nothing to delete.
+
+        To an actor who does not reach every patient, what never was is not found, like what is out of reach.
+        """
         self._demand(resource_type, "d", "delete", what=f"{resource_type}/{resource_id}")
         found = (await resources.lock(self.tx, [(resource_type, resource_id)])).get(
             (resource_type, resource_id)
         )
-        if found is not None:
-            await self._demand_reach(
-                [(found.patient, resource_type)], "delete", f"{resource_type}/{resource_id}"
-            )
+        if self._is_restricted and not (found and await self._reaches([(found.patient, resource_type)])):
+            self._refuse("delete", what=f"{resource_type}/{resource_id}")
+            raise NotFound(f"There is no {resource_type}/{resource_id}.")
         self._match(found, if_match, f"{resource_type}/{resource_id}")
         if found is None or found.deleted:
             return None
@@ -95,11 +99,12 @@ class Writing(Visit):
         checked: bool = False,
         rewrite_same: bool = False,
         if_match: Mapping[tuple[str, str], int] | None = None,
+        demand_match: bool = False,
     ) -> list[Stored | None]:
         """Create or update many resources with given ids at once; one that is unchanged is left alone (None).
 
-        The fast path of loads, imports and transactions. `rewrite_same` gives the unchanged a new version too.
-        Raises Invalid where two carry one identity.
+        The fast path of loads, imports and transactions. `rewrite_same` gives the unchanged a new version too;
+        `if_match` and `demand_match` are as for `update`. Raises Invalid where two carry one identity.
         """
         identities = [(tree["resourceType"], tree.get("id") or "") for tree in trees]
         if len(set(identities)) != len(identities):
@@ -107,8 +112,12 @@ class Writing(Visit):
         if bad := next((pair for pair in identities if not is_fhir_id(pair[1])), None):
             raise Invalid(f"A {bad[0]} has no usable id.")
         found = await resources.lock(self.tx, identities)
-        for identity, version in (if_match or {}).items():
+        await self._demand_reach_of_current(found.values())
+        matches = if_match or {}
+        for identity, version in matches.items():
             self._match(found.get(identity), version, "/".join(identity))
+        if demand_match and any(not item.deleted for key, item in found.items() if key not in matches):
+            raise PreconditionFailed(_NAME_THE_VERSION)
         changed = [
             tree
             for tree, identity in zip(trees, identities, strict=True)
@@ -118,9 +127,18 @@ class Writing(Visit):
         by_identity = {(item.type, item.id): item.stored() for item in written}
         return [by_identity.get(identity) for identity in identities]
 
-    async def serialise(self, *parts: str) -> None:
-        """Wait until no other transaction is at work on the same parts (a condition, a document)."""
-        await self.tx.execute("select pg_advisory_xact_lock($1)", hash63("serialise", *parts))
+    async def serialise(self, *subjects: tuple[str, ...]) -> None:
+        """Wait until no other transaction is at work on the same subjects (a condition, a document).
+
+        Those who need several ask for them at once: they are then always waited for in the same order.
+        """
+        keys = sorted({hash63("serialise", *subject) for subject in subjects})
+        if keys:
+            await self.tx.execute("select pg_advisory_xact_lock(key) from unnest($1::bigint[]) as key", keys)
+
+    async def hold(self, identities: Iterable[tuple[str, str]]) -> None:
+        """Keep others from changing these resources until the transaction ends, also in one order."""
+        await resources.lock(self.tx, identities)
 
     async def _write(
         self,
@@ -131,7 +149,9 @@ class Writing(Visit):
         checked: bool,
     ) -> list[Write]:
         writes = []
-        for tree in trees:
+        # Always in one order: two transactions over the same new resources then wait for one another in turn
+        # and do not deadlock.
+        for tree in (trees := sorted(trees, key=_identity)):
             previous = found.get((tree["resourceType"], tree["id"]))
             exists = previous is not None and not previous.deleted
             letter = interaction or ("u" if exists else "c")
@@ -196,35 +216,9 @@ class Writing(Visit):
                 f"{what} has changed: it is at version {current.version}, not {if_match}. Read it again first."
             )
 
-    async def _demand_reach_of_writes(self, trees: Sequence[dict[str, Any]], writes: Sequence[Write]) -> None:
-        if self.actor.kind in ("open", "system"):
-            return
-        for tree, write in zip(trees, writes, strict=True):
-            targets = {(write.patient, write.type)}
-            if write.previous is not None:
-                targets.add((write.previous.patient, write.type))
-            if write.patient == NOT_PATIENT_SCOPED and write.type not in roles.DIRECTORY:
-                self._refuse("update", what=f"{write.type}/{write.id}")
-                raise Forbidden(f"A {write.type} must name the patient whose record it joins.")
-            if write.type == "Patient" and write.previous is None and await self._registers(tree):
-                continue
-            if not await restriction.reaches(self.tx, self.actor, targets, now=self.clock()):
-                self._refuse("update", what=f"{write.type}/{write.id}", patient=write.patient)
-                raise Forbidden("This patient's record is not within reach.")
 
-    async def _registers(self, patient: dict[str, Any]) -> bool:
-        """Whether staff of a practice register a new patient with their own practice."""
-        if self.actor.kind != "practitioner":
-            return False
-        ods = await self.tx.fetchval(
-            "select ods from organisation_index where id = $1", filing.practice_of(patient)
-        )
-        return ods is not None and ods == self.actor.organisation
-
-    async def _demand_reach(self, targets: Iterable[tuple[int, str]], subtype: str, what: str) -> None:
-        if not await restriction.reaches(self.tx, self.actor, targets, now=self.clock()):
-            self._refuse(subtype, what=what)
-            raise NotFound(f"There is no {what}.")
+def _identity(tree: dict[str, Any]) -> tuple[str, str]:
+    return tree["resourceType"], tree["id"]
 
 
 def _same(stored: Stored | None, tree: dict[str, Any]) -> bool:

@@ -37,6 +37,8 @@ def read(raw: bytes) -> Wish:
         return msgspec.json.decode(raw, type=Wish)
     except msgspec.DecodeError as error:
         raise Invalid(f"The application cannot be read: {error}.") from error
+    except RecursionError as error:
+        raise Invalid("The application cannot be read: it is nested too deeply.") from error
 
 
 def application(wish: Wish, *, now: datetime) -> Application:
@@ -50,8 +52,7 @@ def application(wish: Wish, *, now: datetime) -> Application:
     for name, text in texts.items():
         if not text.strip() or len(text) > _LONGEST or not text.isprintable():
             raise Invalid(f"{name} must be 1 to {_LONGEST} printable characters.")
-    address = urlsplit(wish.base_url)
-    if address.scheme not in {"http", "https"} or not address.hostname or address.query or address.fragment:
+    if not _is_address(wish.base_url):
         raise Invalid("base_url must be an address such as https://app.example.org.")
     known = {str(each.service_kind): each.name for each in catalogue.profiles().values()}
     if wish.service_kind not in known:
@@ -72,4 +73,16 @@ def application(wish: Wish, *, now: datetime) -> Application:
         jwks=wish.jwks,
         thumbprint=thumbprint,
         created=now,
+    )
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        usable = parts.port is None or parts.port > 0  # reading the port is what checks it
+    except ValueError:
+        return False
+    bare = not (parts.query or parts.fragment or parts.username is not None)
+    return (
+        usable and bare and text.isprintable() and parts.scheme in {"http", "https"} and bool(parts.hostname)
     )

@@ -12,6 +12,8 @@ import httpx
 from carespine.kernel.errors import Forbidden
 
 _PORTS = {"http": 80, "https": 443}
+# RFC 6052: the well-known prefix under which a gateway (NAT64) reaches any IPv4 address.
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 class RefusedAddress(Forbidden):
@@ -50,8 +52,8 @@ class Egress:
     def refusal(self, address: str) -> str | None:
         """What speaks against calling this IP address, or None."""
         ip = ipaddress.ip_address(address.partition("%")[0])
-        if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
-            ip = ip.ipv4_mapped
+        if isinstance(ip, ipaddress.IPv6Address):
+            ip = _carried(ip)
         if ip.is_loopback:
             return None if self.allow_loopback else "a loopback address"
         if ip.is_global and not ip.is_multicast:
@@ -59,6 +61,13 @@ class Egress:
         if ip.is_private and not (ip.is_link_local or ip.is_unspecified or ip.is_reserved or ip.is_multicast):
             return None if self.allow_private else "a private address"
         return "not a public address"
+
+
+def _carried(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """The IPv4 address that an IPv6 address leads to (mapped, 6to4, NAT64), else the address itself."""
+    if ip in _NAT64:
+        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    return ip.ipv4_mapped or ip.sixtofour or ip
 
 
 class GuardedTransport(httpx.AsyncBaseTransport):

@@ -53,8 +53,9 @@ def client_thumbprint(jwks: dict[str, Any]) -> str:
     tree = found[0]
     if {"d", "k", "p", "q"} & set(tree):
         raise Invalid("the JWKS contains a private key: send the public part, and make a new key")
-    kind = str(tree.get("kty"))
-    if kind not in _CLIENT_KINDS or tree.get("crv") not in _CLIENT_KINDS[kind]:
+    kind, curve = str(tree.get("kty")), tree.get("crv")
+    named = None if curve is None else str(curve)  # a curve that is a list could not be looked up
+    if kind not in _CLIENT_KINDS or named not in _CLIENT_KINDS[kind]:
         raise Invalid("the key must be EC on P-256, P-384 or P-521, or RSA")
     if not isinstance(tree.get("kid"), str) or not tree["kid"]:
         raise Invalid("the key needs a kid")

@@ -204,15 +204,22 @@ class _Supplier:
         raw = await _body(request)
         try:
             told = json.loads(raw) if raw else {}
-        except ValueError as error:
-            raise Invalid("The body is not JSON.") from error
+        except (ValueError, RecursionError) as error:
+            raise Invalid("The body is not JSON that can be read here.") from error
         if (
             not isinstance(told, dict)
             or set(told) - {"config", "seed"}
             or not isinstance(told.get("seed", ""), str)
         ):
             raise Invalid('The body is an object with "config" and, if you like, "seed".')
+        if not told.get("seed", "").isprintable():
+            raise Invalid("seed must be printable characters.")
         config = run_config.parse(told.get("config", {}))
+        if config.ca_file is not None:
+            # It names a file on the machine that runs the checks: here that is the platform's own.
+            raise Invalid(
+                "ca_file is for checks on your own machine; here only public authorities are trusted."
+            )
         decided = await self._standards.run(
             _applicant(name, "supplier"), name, config=config, seed=told.get("seed", "")
         )

@@ -38,6 +38,7 @@ _SETTINGS = {
     "max_connections": "100",
     "shared_buffers": "256MB",
     "work_mem": "16MB",
+    "deadlock_timeout": "100ms",
     "maintenance_work_mem": "128MB",
     "max_wal_size": "2GB",
     "wal_compression": "on",

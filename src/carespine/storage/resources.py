@@ -90,8 +90,7 @@ async def save(tx: Connection, writes: Sequence[Write]) -> None:
     asyncpg.UniqueViolationError: run the transaction again.
     """
     updates = [write for write in writes if write.previous is not None]
-    # In one order, as `lock` takes the existing ones: two transactions that create the same queue up.
-    creates = sorted((w for w in writes if w.previous is None), key=lambda write: (write.type, write.id))
+    creates = [write for write in writes if write.previous is None]
     if updates:
         await _supersede(tx, updates)
     if creates:

@@ -9,12 +9,13 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from carespine.kernel.clock import fhir_instant
-from carespine.kernel.errors import Unavailable
+from carespine.kernel.errors import Invalid, Unavailable
 from carespine.security.actor import ADMINISTRATION, Actor
 from carespine.security.assertions import ALGORITHMS
 from carespine.security.audit_event import Event
 from carespine.security.keys import public_set
 from carespine.security.tokens import ACCESS_TOKEN_LIFE_S, TokenError
+from carespine.spine.fhir_api.pairs import query_pairs
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -118,10 +119,16 @@ async def _token(platform: Platform, request: Request) -> Response:
 async def _form(request: Request) -> dict[str, str]:
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != _FORM:
         raise TokenError("invalid_request", f"Send the request as {_FORM}.")
-    if int(request.headers.get("content-length") or 0) > _MAX_FORM:
-        raise TokenError("invalid_request", "The request is too long.")
-    form = await request.form(max_fields=20)
-    names = [name for name, _ in form.multi_items()]
-    if len(names) != len(set(names)):
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _MAX_FORM:
+            raise TokenError("invalid_request", "The request is too long.")
+    try:
+        pairs = query_pairs(body.decode())
+    except (UnicodeDecodeError, Invalid) as error:
+        raise TokenError("invalid_request", "The form is not UTF-8, or has too many parameters.") from error
+    form = dict(pairs)
+    if len(form) != len(pairs):
         raise TokenError("invalid_request", "A parameter is given twice.")
-    return {name: value for name, value in form.items() if isinstance(value, str)}
+    return form

@@ -54,9 +54,14 @@ async def transaction(
 ) -> Answer:
     """All entries or none: deletes, creates, updates, then reads; references follow the ids that are given."""
     entries = [_entry(position, entry) for position, entry in enumerate(bundle.get("entry", ()))]
+    # Conditions, then resources, each in one order: whoever else holds one of them is waited for, and no two
+    # transactions wait for each other.
+    await session.serialise(*_conditions(entries))
     for entry in entries:
         await _identify(session, entry)
     _demand_distinct(entries)
+    if any(entry.method == "DELETE" for entry in entries):
+        await session.hold(entry.identity for entry in entries if entry.identity)
     known = {e.full_url: "/".join(e.identity) for e in entries if e.full_url and e.identity}
     for entry in entries:
         if entry.tree is not None:
@@ -109,6 +114,24 @@ def _entry(position: int, entry: dict[str, Any]) -> _Entry:
     if method != "GET" and parts and parts[0] not in definitions.resource_types():
         raise Invalid(f"{parts[0][:40]!r} is not a resource type of R4.", expression=f"{where}.request.url")
     return _Entry(position, method, parts, criteria or None, tree, entry.get("fullUrl"), request)
+
+
+def _conditions(entries: list[_Entry]) -> Iterator[tuple[str, str]]:
+    """Every condition by which the entries will look for a resource, as `matching` is asked it."""
+    for entry in entries:
+        if entry.method == "POST" and "ifNoneExist" in entry.request and entry.path:
+            yield entry.path[0], entry.request["ifNoneExist"]
+        elif entry.method in ("PUT", "DELETE") and entry.criteria is not None and entry.path:
+            yield entry.path[0], entry.criteria
+        for _, key, value in _texts(entry.tree or {}):
+            if condition := _condition(key, value):
+                yield condition
+
+
+def _condition(key: Any, value: str) -> tuple[str, str] | None:
+    """The type and criteria of a conditional reference."""
+    kind, mark, criteria = value.partition("?")
+    return (kind, criteria) if key == "reference" and mark and kind in definitions.resource_types() else None
 
 
 async def _identify(session: Session, entry: _Entry) -> None:
@@ -170,12 +193,11 @@ async def _resolve(session: Session, tree: dict[str, Any], known: dict[str, str]
         base, _, fragment = value.partition("#")
         if base in known and (key == "reference" or base.startswith("urn:")):
             parent[key] = known[base] + (f"#{fragment}" if fragment else "")
-        elif key == "reference" and "?" in value and value.split("?")[0] in definitions.resource_types():
-            kind, criteria = value.split("?", 1)
-            found = await matching(session, kind, criteria)
+        elif condition := _condition(key, value):
+            found = await matching(session, *condition)
             if found is None:
-                raise PreconditionFailed(f"The conditional reference to a {kind} matches nothing.")
-            parent[key] = f"{kind}/{found.id}"
+                raise PreconditionFailed(f"The conditional reference to a {condition[0]} matches nothing.")
+            parent[key] = f"{condition[0]}/{found.id}"
 
 
 def _texts(node: Any) -> Iterator[tuple[Any, Any, str]]:
@@ -201,7 +223,10 @@ async def _write(session: Session, exchange: Exchange, entries: list[_Entry]) ->
     versions = {e.identity: _if_match(e) for e in wanted if e.identity}
     matches = {identity: version for identity, version in versions.items() if version is not None}
     trees = [entry.tree for entry in wanted if entry.tree is not None]
-    stored = await session.upsert_many(trees, checked=True, rewrite_same=True, if_match=matches)
+    by_app = exchange.actor.kind == "app"
+    stored = await session.upsert_many(
+        trees, checked=True, rewrite_same=True, if_match=matches, demand_match=by_app
+    )
     answers = {e.position: _written(exchange, e.found, "200 OK") for e in entries if e not in wanted}
     for entry, item in zip(wanted, stored, strict=True):
         created = item is not None and (item.version == 1 or entry.method == "POST")

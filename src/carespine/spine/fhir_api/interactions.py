@@ -59,7 +59,7 @@ async def matching(session: Session, resource_type: str, criteria: str) -> Any:
     Two requests with the same criteria wait for one another until the transaction ends, so that both cannot
     find nothing and both create.
     """
-    await session.serialise(resource_type, criteria)
+    await session.serialise((resource_type, criteria))
     query = parse(resource_type, query_pairs(criteria.lstrip("?")))
     if not query.is_selective:
         raise Invalid("A condition must name at least one search parameter.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlencode, urlsplit
 
 from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -35,7 +36,10 @@ async def require(platform: Platform, request: Request, kind: VisitorKind) -> Vi
 
 async def posted(platform: Platform, request: Request) -> FormData:
     """The fields of a posted form, once its token shows that it comes from our own page."""
-    fields = await request.form(max_files=0, max_fields=_MAX_FIELDS)
+    try:
+        fields = await request.form(max_files=0, max_fields=_MAX_FIELDS)
+    except HTTPException as error:
+        raise Invalid(f"This form cannot be read: {error.detail}") from error
     if not await platform.sessions.check_form(request, text(fields, CSRF_FIELD)):
         raise Forbidden(
             "This form is out of date or did not come from this site. Go back, reload, and try again."

@@ -1,0 +1,67 @@
+"""Whose records a visit may write to: asked before anything else is said about what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from carespine.kernel.errors import Forbidden
+from carespine.kernel.ids import NOT_PATIENT_SCOPED
+from carespine.security import filing, restriction, roles
+from carespine.security.visit import Visit
+
+if TYPE_CHECKING:
+    from carespine.storage.rows import Stored, Write
+
+_OUT_OF_REACH = "This patient's record is not within reach."
+
+
+class Reach(Visit):
+    """The demands on the patients of what is about to be written."""
+
+    @property
+    def _is_restricted(self) -> bool:
+        return self.actor.kind not in ("open", "system")
+
+    async def _reaches(self, targets: Iterable[tuple[int, str]]) -> bool:
+        """Whether every (patient key, type) is within reach; what is no patient's must be of the directory."""
+        pairs = set(targets)
+        if any(patient == NOT_PATIENT_SCOPED and kind not in roles.DIRECTORY for patient, kind in pairs):
+            return False
+        return await restriction.reaches(self.tx, self.actor, pairs, now=self.clock())
+
+    async def _demand_reach_of_current(self, found: Iterable[Stored]) -> None:
+        """Refuse to touch what is stored with a patient out of reach, in the same words as a new resource of
+        that patient: neither a version nor a role's limits may tell that it is there."""
+        if not self._is_restricted:
+            return
+        current = list(found)
+        if current and not await self._reaches((item.patient, item.type) for item in current):
+            self._refuse("update", what=f"{current[0].type}/{current[0].id}", patient=current[0].patient)
+            raise Forbidden(_OUT_OF_REACH)
+
+    async def _demand_reach_of_writes(self, trees: Sequence[dict[str, Any]], writes: Sequence[Write]) -> None:
+        """The same for what is to be stored. A patient whom these very writes register is within reach."""
+        if not self._is_restricted:
+            return
+        registered = [
+            write.patient
+            for tree, write in zip(trees, writes, strict=True)
+            if write.type == "Patient" and write.previous is None and await self._registers(tree)
+        ]
+        for write in writes:
+            if write.patient == NOT_PATIENT_SCOPED and write.type not in roles.DIRECTORY:
+                self._refuse("update", what=f"{write.type}/{write.id}")
+                raise Forbidden(f"A {write.type} must name the patient whose record it joins.")
+            if write.patient not in registered and not await self._reaches([(write.patient, write.type)]):
+                self._refuse("update", what=f"{write.type}/{write.id}", patient=write.patient)
+                raise Forbidden(_OUT_OF_REACH)
+
+    async def _registers(self, patient: dict[str, Any]) -> bool:
+        """Whether staff of a practice register a new patient with their own practice."""
+        if self.actor.kind != "practitioner":
+            return False
+        ods = await self.tx.fetchval(
+            "select ods from organisation_index where id = $1", filing.practice_of(patient)
+        )
+        return ods is not None and ods == self.actor.organisation

@@ -1,0 +1,8 @@
+"""The tests of security talk to the whole platform, as the tests of the FHIR API do."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "spine"))

@@ -1,0 +1,283 @@
+"""Batch and transaction: references, order, conditions, all or nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from api import FHIR, Server
+
+from carespine.fhir import codec
+
+Tree = dict[str, Any]
+ORDER = "urn:uuid:0a0e2c2a-0000-4000-8000-000000000001"
+PERSON = "urn:uuid:0a0e2c2a-0000-4000-8000-000000000002"
+
+
+def patient(number: str = "1", **more: Any) -> Tree:
+    return {"resourceType": "Patient", "identifier": [{"system": "http://a", "value": number}], **more}
+
+
+def observation(subject: str, **more: Any) -> Tree:
+    reference = {"reference": subject}
+    return {
+        "resourceType": "Observation",
+        "status": "final",
+        "code": {"text": "x"},
+        "subject": reference,
+        **more,
+    }
+
+
+def entry(
+    method: str, url: str, resource: Tree | None = None, full_url: str | None = None, **request: str
+) -> Tree:
+    made: Tree = {"request": {"method": method, "url": url, **request}}
+    made |= {"resource": resource} if resource else {}
+    return made | ({"fullUrl": full_url} if full_url else {})
+
+
+def bundle(kind: str, *entries: Tree) -> Tree:
+    return {"resourceType": "Bundle", "type": kind, "entry": list(entries)}
+
+
+async def statuses(server: Server, sent: Tree) -> list[str]:
+    reply = await server.post("", sent)
+    assert reply.status_code == 200, reply.text
+    codec.check(reply.json())
+    return [part["response"]["status"].split()[0] for part in reply.json().get("entry", [])]
+
+
+async def total(server: Server, resource_type: str) -> int:
+    return int((await server.get(f"{resource_type}?_summary=count")).json()["total"])
+
+
+async def test_references_between_new_resources_follow_the_ids_they_are_given(server: Server) -> None:
+    sent = bundle(
+        "transaction",
+        entry("POST", "Observation", observation(PERSON, note=[{"text": PERSON}]), ORDER),
+        entry("POST", "Patient", patient(), PERSON),
+        entry("POST", "Provenance", _provenance(ORDER, f"{PERSON}#part")),
+    )
+    reply = await server.post("", sent)
+    assert reply.status_code == 200, reply.text
+    locations = [part["response"]["location"].removeprefix(f"{FHIR}/") for part in reply.json()["entry"]]
+    observed, person, origin = ("/".join(place.split("/")[:2]) for place in locations)
+    stored = (await server.get(observed)).json()
+    assert stored["subject"]["reference"] == person
+    targets = (await server.get(origin)).json()["target"]
+    assert [target["reference"] for target in targets] == [observed, f"{person}#part"]
+    assert await server.found(f"Observation?subject={person}") == [observed.split("/")[1]]
+
+
+def _provenance(*targets: str) -> Tree:
+    return {
+        "resourceType": "Provenance",
+        "target": [{"reference": target} for target in targets],
+        "recorded": "2026-01-01T00:00:00Z",
+        "agent": [{"who": {"display": "someone"}}],
+    }
+
+
+@pytest.mark.parametrize(("matches", "status"), [(0, 412), (1, 200), (2, 412)])
+async def test_a_conditional_reference_must_find_exactly_one(
+    server: Server, matches: int, status: int
+) -> None:
+    for number in range(matches):
+        await server.put(patient(id=f"p{number}"))
+    reply = await server.post(
+        "", bundle("transaction", entry("POST", "Observation", observation("Patient?identifier=http://a|1")))
+    )
+    assert reply.status_code == status, reply.text
+    assert await total(server, "Observation") == (1 if status == 200 else 0)
+    if status == 200:
+        assert len(await server.found("Observation?subject=Patient/p0")) == 1
+
+
+@pytest.mark.parametrize(("matches", "status", "after"), [(0, 201, 1), (1, 200, 1), (2, 412, 2)])
+async def test_a_conditional_create_makes_one_only_where_there_is_none(
+    server: Server, matches: int, status: int, after: int
+) -> None:
+    for number in range(matches):
+        await server.put(patient(id=f"p{number}"))
+    alone = await server.post("Patient", patient(), if_none_exist="identifier=http://a|1")
+    assert alone.status_code == status
+    sent = bundle("transaction", entry("POST", "Patient", patient(), ifNoneExist="identifier=http://a|1"))
+    again = await server.post("", sent)
+    assert again.status_code == (412 if matches == 2 else 200)
+    assert await total(server, "Patient") == after
+
+
+async def test_a_reference_to_an_entry_that_was_found_points_to_what_was_found(server: Server) -> None:
+    await server.put(patient(id="known"))
+    sent = bundle(
+        "transaction",
+        entry("POST", "Patient", patient(), PERSON, ifNoneExist="identifier=http://a|1"),
+        entry("POST", "Observation", observation(PERSON)),
+    )
+    assert await statuses(server, sent) == ["200", "201"]
+    assert len(await server.found("Observation?subject=Patient/known")) == 1
+    assert (await server.get("Patient/known")).headers["etag"] == 'W/"1"'
+
+
+async def test_entries_are_done_in_the_order_of_r4_whatever_theirs_is(server: Server) -> None:
+    await server.put(patient("old", id="old"), patient("kept", id="kept"))
+    sent = bundle(
+        "transaction",
+        entry("GET", "Patient?identifier=http://a|new"),
+        entry("PUT", "Patient/kept", patient("new", id="kept")),
+        entry("GET", "Patient/kept"),
+        entry("POST", "Patient", patient("old")),
+        entry("DELETE", "Patient/old"),
+        entry("GET", "Patient?identifier=http://a|old"),
+    )
+    reply = await server.post("", sent)
+    assert [part["response"]["status"].split()[0] for part in reply.json()["entry"]] == [
+        "200", "200", "200", "201", "204", "200",
+    ]  # fmt: skip
+    entries = reply.json()["entry"]
+    assert entries[0]["resource"]["total"] == 1
+    assert entries[2]["resource"]["identifier"][0]["value"] == "new"
+    assert [e["resource"]["id"] for e in entries[5]["resource"]["entry"]] != ["old"]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        entry("PUT", "Patient/kept", patient(id="kept"), ifMatch='W/"7"'),
+        entry("PUT", "Patient/none", patient(id="none"), ifMatch='W/"1"'),
+        entry("PUT", "Patient/kept", patient(id="kept"), ifMatch="1"),
+        entry("DELETE", "Patient/kept", ifMatch='W/"7"'),
+        entry("GET", "Patient/none"),
+        entry("GET", "Nonsense/1"),
+        entry("GET", "Patient?unknown=1"),
+        entry("PUT", "Patient/a", patient(id="b")),
+        entry("PUT", "Patient", patient()),
+        entry("PUT", "Patient/a_b", patient()),
+        entry("PUT", "Observation/a", patient(id="a")),
+        entry("POST", "Patient/a", patient()),
+        entry("POST", "Nonsense", patient()),
+        entry("POST", "", patient()),
+        entry("POST", "Patient"),
+        entry("PATCH", "Patient/kept", patient()),
+        entry("DELETE", "Patient"),
+        entry("DELETE", "Nonsense/1"),
+        entry("POST", "Patient", patient(), ifNoneExist="unknown=1"),
+        entry("POST", "Patient", patient(), ifNoneExist=""),
+        entry("DELETE", "Patient?unknown=1"),
+        entry("POST", "Observation", observation("Patient?unknown=1")),
+        {"resource": patient()},
+    ],
+)
+async def test_one_bad_entry_undoes_the_whole_transaction(server: Server, bad: Tree) -> None:
+    await server.put(patient("kept", id="kept"))
+    good = [
+        entry("POST", "Patient", patient("new")),
+        entry("PUT", "Patient/other", patient("other", id="other")),
+    ]
+    for sent in (bundle("transaction", *good, bad), bundle("transaction", bad, *good)):
+        reply = await server.post("", sent)
+        assert 400 <= reply.status_code < 500, reply.text
+        assert reply.json()["resourceType"] == "OperationOutcome"
+    assert await total(server, "Patient") == 1
+    assert (await server.get("Patient/kept")).headers["etag"] == 'W/"1"'
+    assert (await server.get("Patient/other")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        (entry("PUT", "Patient/x", patient(id="x")), entry("PUT", "Patient/x", patient(id="x"))),
+        (entry("PUT", "Patient/x", patient(id="x")), entry("DELETE", "Patient/x")),
+        (entry("DELETE", "Patient/x"), entry("DELETE", "Patient/x")),
+        (
+            entry("PUT", "Patient/x", patient(id="x")),
+            entry("PUT", "Patient?identifier=http://a|x", patient("x")),
+        ),
+        (entry("PUT", "Patient/x", patient(id="x")), entry("DELETE", "Patient?identifier=http://a|x")),
+    ],
+)
+async def test_two_changes_of_one_resource_are_refused(server: Server, pair: tuple[Tree, Tree]) -> None:
+    await server.put(patient("x", id="x"))
+    assert (await server.post("", bundle("transaction", *pair))).status_code == 400
+    assert (await server.get("Patient/x")).headers["etag"] == 'W/"1"'
+
+
+@pytest.mark.parametrize(
+    ("request_entry", "status", "versions"),
+    [
+        (entry("PUT", "Patient/x", patient(id="x")), "200", 2),
+        (entry("PUT", "Patient/x", patient(id="x"), ifMatch='W/"1"'), "200", 2),
+        (entry("PUT", "Patient?identifier=http://a|x", patient("x")), "200", 2),
+        (entry("PUT", "Patient?identifier=http://a|y", patient("y")), "201", 1),
+        (entry("PUT", "Patient/y", patient("y", id="y")), "201", 1),
+        (entry("DELETE", "Patient/x"), "204", 2),
+        (entry("DELETE", "Patient/x", ifMatch='W/"1"'), "204", 2),
+        (entry("DELETE", "Patient/never"), "204", 1),
+        (entry("DELETE", "Patient?identifier=http://a|x"), "204", 2),
+        (entry("DELETE", "Patient?identifier=http://a|y"), "204", 1),
+        (entry("GET", "Patient/x/_history/1"), "200", 1),
+        (entry("GET", "Patient/x/_history"), "200", 1),
+        (entry("GET", "/Patient/x"), "200", 1),
+        (entry("HEAD", "Patient/x"), "200", 1),
+        (entry("GET", "Patient/x", ifNoneMatch='W/"1"'), "304", 1),
+    ],
+)
+async def test_each_request_of_a_transaction_says_how_it_went(
+    server: Server, request_entry: Tree, status: str, versions: int
+) -> None:
+    await server.put(patient("x", id="x"))
+    assert await statuses(server, bundle("transaction", request_entry)) == [status]
+    assert (await server.get("Patient/x/_history")).json()["total"] == versions
+
+
+async def test_a_batch_goes_on_after_an_entry_that_fails(server: Server) -> None:
+    await server.put(patient(id="kept"))
+    sent = bundle(
+        "batch",
+        entry("GET", "Patient/none"),
+        entry("POST", "Patient", patient("2")),
+        entry("PUT", "Patient/kept", patient(id="kept"), ifMatch='W/"9"'),
+        entry("PATCH", "Patient/kept", patient()),
+        entry("POST", "Patient", patient("3"), ifNoneExist="identifier=http://a|2"),
+        entry("DELETE", "Patient/kept"),
+        entry("GET", "Patient/kept"),
+        entry("GET", "Patient?unknown=1"),
+        entry("GET", "metadata"),
+        {"resource": patient()},
+    )
+    reply = await server.post("", sent)
+    assert reply.status_code == 200
+    codec.check(reply.json())
+    answers = [part["response"] for part in reply.json()["entry"]]
+    assert [a["status"].split()[0] for a in answers] == [
+        "404", "201", "412", "405", "200", "204", "410", "400", "404", "400",
+    ]  # fmt: skip
+    assert answers[0]["outcome"]["resourceType"] == "OperationOutcome"
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"), [("collection", 400), ("searchset", 400), ("history", 400), ("document", 400)]
+)
+async def test_only_batches_and_transactions_are_taken_at_the_base(
+    server: Server, kind: str, status: int
+) -> None:
+    assert (await server.post("", bundle(kind, entry("POST", "Patient", patient())))).status_code == status
+    assert (await server.post("", patient())).status_code == 400
+
+
+async def test_an_empty_bundle_is_answered_with_an_empty_bundle(server: Server) -> None:
+    for kind in ("batch", "transaction"):
+        reply = await server.post("", {"resourceType": "Bundle", "type": kind})
+        assert (reply.status_code, reply.json()["type"]) == (200, f"{kind}-response")
+        codec.check(reply.json())
+
+
+@pytest.mark.parametrize(
+    ("prefer", "returned"), [("return=representation", True), ("return=minimal", False), ("", False)]
+)
+async def test_prefer_decides_whether_a_transaction_returns_its_resources(
+    server: Server, prefer: str, returned: bool
+) -> None:
+    reply = await server.post("", bundle("transaction", entry("POST", "Patient", patient())), prefer=prefer)
+    assert ("resource" in reply.json()["entry"][0]) is returned

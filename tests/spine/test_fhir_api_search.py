@@ -1,0 +1,371 @@
+"""What each search finds among a small population: every kind of parameter, prefix and modifier, in real SQL."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from urllib.parse import quote
+
+import pytest
+from api import Server, fresh_database, ids, serving
+from search_people import PEOPLE
+
+from carespine.fhir import codec
+from carespine.storage.embedded import EmbeddedPostgres
+
+
+@pytest.fixture(scope="module")
+async def people(
+    postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Server]:
+    with fresh_database(postgres) as url:
+        async with serving(url, tmp_path_factory.mktemp("people"), open=True) as running:
+            for tree in PEOPLE:
+                codec.check(codec.decode(codec.encode(tree)))
+                await running.put(codec.decode(codec.encode(tree)))
+            yield running
+
+
+STRINGS = """
+Patient?name=abel                    ann bob
+Patient?name=ABEL                    ann bob
+Patient?name=bel
+Patient?name:contains=bel            ann bob
+Patient?name:exact=Abel              ann
+Patient?name:exact=abel
+Patient?family=abel,mull             ann bob cy
+Patient?family=abel&given=bob        bob
+Patient?name=zoe                     ann
+Patient?name=obrien
+Patient?name=annie obrien            ann
+Patient?name:contains=brien smith    ann
+Patient?family=müller                cy
+Patient?family=muller                cy
+Patient?family:exact=MÜLLER          cy
+Patient?name:missing=true            dee
+Patient?name:missing=false           ann bob cy
+Patient?address=york                 ann
+Patient?address-city=york            ann
+Patient?address-postalcode=YO1       ann
+Patient?phonetic=Able                ann
+Patient?name=%
+Patient?name=_
+Patient?name:contains=%
+Patient?name:contains=a%l
+Observation?value-string=walks the   note
+Organization?name=elm                elm
+"""
+TOKENS = """
+Patient?gender=female                        ann
+Patient?gender=female,male                   ann bob
+Patient?gender:not=female                    bob cy dee
+Patient?gender:not=female,male               cy dee
+Patient?gender:missing=true                  cy dee
+Patient?gender=http://hl7.org/fhir/administrative-gender|female   ann
+Patient?active=true                          ann
+Patient?active=false                         bob
+Patient?active:not=true                      bob cy dee
+Patient?deceased=true                        bob
+Patient?deceased=false                       ann cy dee
+Patient?identifier=1                         ann bob
+Patient?identifier=http://mrn|1              ann
+Patient?identifier=http://mrn|               ann bob
+Patient?identifier=|bare                     ann
+Patient?identifier=|1
+Patient?identifier=http://mrn|1,http://mrn|2   ann bob
+Patient?identifier:of-type=http://t|MR|1     ann
+Patient?identifier:of-type=http://t|MR|2
+Patient?phone=01632960001                    ann
+Patient?telecom=(01632) 960-001              ann
+Patient?_id=ann                              ann
+Patient?_id=ann,bob,none                     ann bob
+Patient?_id:not=ann                          bob cy dee
+Patient?_tag=http://tag|red                  ann
+Patient?_tag=red                             ann
+Patient?_profile=http://profile              ann
+Patient?_profile=http://profile|1.0          ann
+Patient?_profile=http://profile|2.0
+Observation?code=29463-7                     weight heavy stones
+Observation?code=http://loinc.org|29463-7    weight heavy stones
+Observation?code=http://snomed.info/sct|29463-7
+Observation?code:not=29463-7                 less smoking note orphan calm tense
+Observation?value-concept=8517006            smoking
+Observation?value-concept:text=ex            smoking
+Observation?combo-code=8480-6                calm tense
+Observation?component-code=8480-6            calm tense
+Condition?code:text=asth                     asthma
+"""
+DATES = """
+Patient?birthdate=1980                       ann bob
+Patient?birthdate=1980-05                    ann bob
+Patient?birthdate=1980-05-17                 ann
+Patient?birthdate=ne1980-05-17               bob cy
+Patient?birthdate=gt1980-05-17               bob cy
+Patient?birthdate=lt1980-05-17               bob
+Patient?birthdate=ge1981                     cy
+Patient?birthdate=le1980-05-17               ann bob
+Patient?birthdate=sa1980-05-17               cy
+Patient?birthdate=eb1981                     ann bob
+Patient?birthdate=ap1980                     ann bob cy
+Patient?birthdate=1980-05-17,1981            ann cy
+Patient?birthdate=ge1980&birthdate=lt1981    ann bob
+Patient?birthdate:missing=true               dee
+Observation?date=2026-03-01                  weight
+Observation?date=2026-03-01T09:30:00Z        weight
+Observation?date=2026-03-01T10:30:00%2B01:00   weight
+Observation?date=2026-04-01                  heavy
+Observation?date=2026-03                     weight
+Observation?date=ge2026-03-05                heavy stones
+Observation?date=gt2099                      stones
+Observation?date=eb2022                      smoking
+Observation?date=sa2026-03-01                heavy stones
+Observation?date=2020
+Observation?date=lt2020-06                   smoking
+Observation?date:missing=true                less note orphan calm tense
+"""
+NUMBERS = """
+Observation?value-quantity=70.5                                  weight
+Observation?value-quantity=71                                    weight
+Observation?value-quantity=70
+Observation?value-quantity=70.50                                 weight
+Observation?value-quantity=70.6
+Observation?value-quantity=120|http://unitsofmeasure.org|kg      heavy
+Observation?value-quantity=120||kg                               heavy
+Observation?value-quantity=120|http://unitsofmeasure.org|g
+Observation?value-quantity=12||stone                             stones
+Observation?value-quantity=1.2e2                                 heavy
+Observation?value-quantity=ne70.5                                heavy stones less
+Observation?value-quantity=gt70.5                                heavy
+Observation?value-quantity=ge70.5                                weight heavy
+Observation?value-quantity=lt12                                  less
+Observation?value-quantity=le12                                  stones less
+Observation?value-quantity=sa100                                 heavy
+Observation?value-quantity=eb11                                  less
+Observation?value-quantity=ap75                                  weight
+Observation?value-quantity=ge100,lt12                            heavy less
+Observation?value-quantity:missing=true                          smoking note orphan calm tense
+Observation?component-value-quantity=gt160||mm[Hg]               tense
+Observation?combo-value-quantity=118                             calm tense
+RiskAssessment?probability=0.25                                  risk
+RiskAssessment?probability=gt0.3
+RiskAssessment?probability=0.2
+RiskAssessment?probability=0.2,0.3                               risk
+RiskAssessment?probability=lt0.5                                 risk
+Observation?code-value-quantity=29463-7$gt100                    heavy
+Observation?code-value-quantity=29463-7$70.5||kg                 weight
+Observation?component-code-value-quantity=8480-6$gt140           tense
+Observation?component-code-value-quantity=8480-6$118             calm
+Observation?component-code-value-quantity=8462-4$118             tense
+Observation?component-code-value-quantity=http://loinc.org|8462-4$lt80||mm[Hg]   calm
+Observation?code-value-concept=72166-2$8517006                   smoking
+Observation?code-value-quantity=29463-7$120,8480-6$118           heavy
+Observation?component-code-value-quantity:missing=false          calm tense
+"""
+REFERENCES = """
+Observation?subject=Patient/ann              weight smoking calm
+Observation?subject=ann                      weight smoking calm
+Observation?patient=ann                      weight smoking calm
+Observation?subject:Patient=ann              weight smoking calm
+Observation?subject:Group=ann
+Observation?subject=Patient/ann,Patient/cy   weight smoking calm less
+Observation?subject:missing=true             orphan
+Observation?performer=Practitioner/doc       weight
+Condition?asserter:identifier=http://gmc|77  asthma
+Condition?asserter:identifier=77             asthma
+Patient?organization=Organization/elm        ann
+ValueSet?url=http://a.example/set/one        vs
+ValueSet?url=http://a.example/set
+ValueSet?url:below=http://a.example/set      vs
+ValueSet?url:below=http://a.example          vs vs2
+ValueSet?url:above=http://a.example/set/one/two   vs
+Observation?subject:Patient.name=abel        weight heavy stones smoking calm tense
+Observation?patient.name=bob                 heavy stones tense
+Observation?patient.name=bob&code=29463-7    heavy stones
+Observation?patient.organization.name=elm    weight smoking calm
+Observation?patient.organization.partof.name=the trust   weight smoking calm
+Observation?patient:missing=false            weight heavy stones less smoking note calm tense
+Observation?performer:Practitioner.family=young   weight
+Observation?patient.birthdate=1981           less
+Observation?patient.name:missing=true        note
+Observation?patient.gender:not=female        heavy stones less note tense
+Patient?_has:Observation:patient:code=29463-7    ann bob
+Patient?_has:Observation:patient:value-quantity=gt100   bob
+Patient?_has:Observation:subject:date=2026-03-01    ann
+Patient?_has:Condition:subject:code=195967001    ann
+Patient?_has:Observation:patient:_has:Provenance:target:agent=x
+Patient?organization.name=oak                bob
+Organization?_has:Patient:organization:name=ann  elm
+Organization?_has:Patient:organization:_has:Observation:patient:code=8517006
+Organization?_has:Patient:organization:_has:Observation:patient:code=72166-2    elm
+Practitioner?_has:Observation:performer:code=29463-7   doc
+Practitioner?_has:Patient:general-practitioner:gender=female   doc
+Appointment?patient=Patient/ann              visit
+Appointment?patient.name=ann                 visit
+Appointment?patient.name=müller              visit
+Appointment?actor:Patient.name=ann           visit
+Patient?_has:Appointment:patient:status=booked     ann cy
+Person?patient.name=ann                      person
+SupplyRequest?subject:Patient.name=ann       supply
+AppointmentResponse?patient.name=ann         reply
+Patient?_has:Person:patient:_id=person       ann
+"""
+COMPARTMENTS = """
+Patient/ann/Observation                      weight smoking calm
+Patient/ann/Observation?code=29463-7         weight
+Patient/bob/Observation?code=72166-2
+Patient/ann/Appointment                      visit
+Patient/cy/Appointment                       visit
+Patient/none/Observation
+"""
+PLACES = """
+Location?near=53.8|-1.55|10|km               leeds
+Location?near=53.8|-1.55|50|km               leeds york
+Location?near=53.8|-1.55                     leeds york
+Location?near=53.8|-1.55|20|[mi_i]           leeds
+Location?near=53.8|-1.55|1|m                 leeds
+Location?near=-17|-179.9|50|km               fiji
+Location?near=90|0|20|km                     pole
+Location?near=89.9|-170|50|km                pole
+Location?near=0|0|100|km
+Location?near=53.96|-1.08|0|km               york
+"""
+
+
+def _cases() -> list[tuple[str, list[str]]]:
+    lines = (STRINGS + TOKENS + DATES + NUMBERS + REFERENCES + COMPARTMENTS + PLACES).splitlines()
+    cases = []
+    for line in filter(str.strip, lines):
+        query, _, expected = line.partition("  ")
+        cases.append((query.strip(), expected.split()))
+    return cases
+
+
+@pytest.mark.parametrize(("query", "expected"), _cases(), ids=[query for query, _ in _cases()])
+async def test_a_search_finds_what_r4_says(people: Server, query: str, expected: list[str]) -> None:
+    path, _, text = query.partition("?")
+    escaped = "&".join(
+        f"{name}={value if '%2B' in value else quote(value)}"
+        for name, _, value in (pair.partition("=") for pair in text.split("&") if pair)
+    )
+    joined = f"{escaped}&_total=accurate" if escaped else "_total=accurate"
+    reply = await people.get(f"{path}?{joined}")
+    assert reply.status_code == 200, reply.text
+    assert sorted(ids(reply.json())) == sorted(expected)
+    assert reply.json()["total"] == len(expected)
+    form = escaped.encode()
+    if "/" in path:
+        return
+    posted = await people.post(f"{path}/_search", form, content_type="application/x-www-form-urlencoded")
+    assert sorted(ids(posted.json())) == sorted(expected)
+
+
+@pytest.mark.parametrize(
+    ("sort", "expected"),
+    [
+        ("_id", "ann bob cy dee"),
+        ("-_id", "dee cy bob ann"),
+        ("birthdate", "bob ann cy dee"),
+        ("-birthdate", "cy bob ann dee"),
+        ("family", "ann bob cy dee"),
+        ("-family", "cy bob ann dee"),
+        ("_lastUpdated", "ann bob cy dee"),
+        ("-_lastUpdated", "dee cy bob ann"),
+        ("address-city,-_id", "ann dee cy bob"),
+        ("birthdate,_id", "bob ann cy dee"),
+    ],
+)
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
+async def test_pages_follow_the_sort_and_what_lacks_the_value_comes_last(
+    people: Server, sort: str, expected: str, count: int
+) -> None:
+    found: list[str] = []
+    url: str | None = f"Patient?_sort={sort}&_count={count}"
+    while url:
+        bundle = (await people.get(url)).json()
+        codec.check(bundle)
+        found += ids(bundle)
+        following = [link["url"] for link in bundle["link"] if link["relation"] == "next"]
+        url = following[0].partition("/fhir/")[2] if following else None
+    assert found == expected.split()
+
+
+@pytest.mark.parametrize(
+    ("query", "matches", "included"),
+    [
+        ("Observation?_id=weight&_include=Observation:subject", "weight", "ann"),
+        ("Observation?_id=weight&_include=Observation:subject:Patient", "weight", "ann"),
+        ("Observation?_id=weight&_include=Observation:subject:Group", "weight", ""),
+        ("Observation?_id=weight&_include=Observation:*", "weight", "ann doc"),
+        ("Observation?_id=weight&_include=*", "weight", "ann doc"),
+        (
+            "Observation?_id=weight&_include=Observation:patient&_include:iterate=Patient:organization",
+            "weight",
+            "ann elm",
+        ),
+        (
+            "Observation?_id=weight&_include=Observation:patient&_include:iterate=Patient:organization"
+            "&_include:iterate=Organization:partof",
+            "weight",
+            "ann elm trust",
+        ),
+        (
+            "Observation?_id=weight&_include=Observation:patient&_include=Observation:performer",
+            "weight",
+            "ann doc",
+        ),
+        ("Patient?_id=ann&_revinclude=Observation:patient", "ann", "calm smoking weight"),
+        ("Patient?_id=ann&_revinclude=Observation:*", "ann", "calm smoking weight"),
+        ("Patient?_id=ann&_revinclude=Condition:subject&_include=Patient:organization", "ann", "asthma elm"),
+        ("Organization?_id=trust&_revinclude=Organization:partof", "trust", "elm"),
+        (
+            "Organization?_id=trust&_revinclude:iterate=Organization:partof&_revinclude:iterate=Patient:organization",
+            "trust",
+            "elm ann",
+        ),
+        (
+            "Patient?_id=ann,bob&_revinclude=Observation:patient:Patient&_count=1",
+            "ann",
+            "calm smoking weight",
+        ),
+        ("Patient?_id=none&_revinclude=Observation:patient", "", ""),
+    ],
+)
+async def test_what_is_included_comes_once_and_is_marked(
+    people: Server, query: str, matches: str, included: str
+) -> None:
+    bundle = (await people.get(query)).json()
+    assert ids(bundle) == matches.split()
+    assert sorted(ids(bundle, "include")) == sorted(included.split())
+
+
+@pytest.mark.parametrize(
+    ("query", "total", "entries"),
+    [
+        ("Patient", 4, 4),
+        ("Patient?_count=2", 4, 2),
+        ("Patient?_count=2&_total=accurate", 4, 2),
+        ("Patient?_count=2&_total=none", None, 2),
+        ("Patient?_count=0", 4, 0),
+        ("Patient?_summary=count", 4, 0),
+        ("Patient?_summary=count&_total=none", 4, 0),
+        ("Patient?gender=female&_count=0", 1, 0),
+        ("Basic", 0, 0),
+    ],
+)
+async def test_the_total_counts_all_matches_or_is_not_there(
+    people: Server, query: str, total: int | None, entries: int
+) -> None:
+    bundle = (await people.get(query)).json()
+    codec.check(bundle)
+    assert (bundle.get("total"), len(bundle.get("entry", []))) == (total, entries)
+
+
+async def test_what_is_not_understood_is_an_error_or_by_wish_a_warning(people: Server) -> None:
+    url = "Patient?gender=female&unknown=1&name:wrong=x"
+    assert (await people.get(url)).status_code == 400
+    lenient = (await people.get(url, prefer="handling=lenient")).json()
+    assert ids(lenient) == ["ann"]
+    codec.check(lenient)
+    warnings = next(e["resource"] for e in lenient["entry"] if e["search"]["mode"] == "outcome")
+    assert [issue["severity"] for issue in warnings["issue"]] == ["warning", "warning"]
+    itself = next(link["url"] for link in lenient["link"] if link["relation"] == "self")
+    assert "unknown" not in itself

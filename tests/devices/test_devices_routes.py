@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from carespine.devices import upload
 from carespine.devices.routes import routes
 from carespine.kernel.clock import Clock
-from carespine.kernel.errors import Unauthenticated
+from carespine.kernel.errors import Forbidden, Unauthenticated
 from carespine.kernel.events import Announcer
 from carespine.security.actor import TREATMENT, Actor, system_job
 from carespine.security.audit_log import AuditLog
@@ -29,12 +29,18 @@ FILE = zipped(export(record("BodyMass", 80, "2026-11-10 07:00:00 +0000", unit="k
 
 
 class Tokens:
-    """Knows one good token, as the token service would."""
+    """Knows one good token, as the token service would; the certificate may be suspended during an upload."""
+
+    suspended_meanwhile: bool = False
 
     async def actor(self, token: str, *, address: str | None = None, request_id: str | None = None) -> Actor:
         if token != "good":
             raise Unauthenticated("The access token is not valid.")
         return APP
+
+    async def demand_standing(self, _connection: object, _actor: Actor) -> None:
+        if self.suspended_meanwhile:
+            raise Forbidden("The certificate does not permit this: it is suspended.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +150,18 @@ async def test_every_refusal_is_an_operation_outcome(
 async def test_a_refusal_to_sign_in_says_how(client: httpx.AsyncClient) -> None:
     refused = await client.post(PATH, content=FILE)
     assert refused.headers["www-authenticate"].startswith("Bearer")
+
+
+async def test_a_suspension_during_the_upload_undoes_the_import(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Tokens, "suspended_meanwhile", True)
+    refused = await client.post(PATH, content=FILE, headers=GOOD)
+    assert refused.status_code == 403
+    assert "suspended" in refused.text
+    monkeypatch.setattr(Tokens, "suspended_meanwhile", False)
+    created = await client.post(PATH, content=FILE, headers=GOOD)
+    assert (created.status_code, created.json()["stored"]) == (201, 1), "nothing of the first was kept"
 
 
 async def test_a_body_over_the_limit_that_is_set_is_refused(client: httpx.AsyncClient) -> None:

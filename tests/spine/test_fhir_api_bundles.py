@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from api import FHIR, Server
+from api import FHIR, Server, fresh_database, serving
 
 from carespine.fhir import codec
+from carespine.storage.embedded import EmbeddedPostgres
 
 Tree = dict[str, Any]
 ORDER = "urn:uuid:0a0e2c2a-0000-4000-8000-000000000001"
@@ -68,6 +70,15 @@ async def test_references_between_new_resources_follow_the_ids_they_are_given(se
     targets = (await server.get(origin)).json()["target"]
     assert [target["reference"] for target in targets] == [observed, f"{person}#part"]
     assert await server.found(f"Observation?subject={person}") == [observed.split("/")[1]]
+
+
+@pytest.fixture(scope="module")
+async def kept(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
+    """A server with one patient, for requests that must not change anything."""
+    with fresh_database(postgres) as url:
+        async with serving(url, tmp_path_factory.mktemp("kept"), open=True) as running:
+            await running.put(patient("x", id="kept"))
+            yield running
 
 
 def _provenance(*targets: str) -> Tree:
@@ -169,38 +180,36 @@ async def test_entries_are_done_in_the_order_of_r4_whatever_theirs_is(server: Se
         {"resource": patient()},
     ],
 )
-async def test_one_bad_entry_undoes_the_whole_transaction(server: Server, bad: Tree) -> None:
-    await server.put(patient("kept", id="kept"))
+async def test_one_bad_entry_undoes_the_whole_transaction(kept: Server, bad: Tree) -> None:
     good = [
         entry("POST", "Patient", patient("new")),
         entry("PUT", "Patient/other", patient("other", id="other")),
     ]
     for sent in (bundle("transaction", *good, bad), bundle("transaction", bad, *good)):
-        reply = await server.post("", sent)
+        reply = await kept.post("", sent)
         assert 400 <= reply.status_code < 500, reply.text
         assert reply.json()["resourceType"] == "OperationOutcome"
-    assert await total(server, "Patient") == 1
-    assert (await server.get("Patient/kept")).headers["etag"] == 'W/"1"'
-    assert (await server.get("Patient/other")).status_code == 404
+    assert await total(kept, "Patient") == 1
+    assert (await kept.get("Patient/kept")).headers["etag"] == 'W/"1"'
+    assert (await kept.get("Patient/other")).status_code == 404
 
 
 @pytest.mark.parametrize(
     "pair",
     [
-        (entry("PUT", "Patient/x", patient(id="x")), entry("PUT", "Patient/x", patient(id="x"))),
-        (entry("PUT", "Patient/x", patient(id="x")), entry("DELETE", "Patient/x")),
-        (entry("DELETE", "Patient/x"), entry("DELETE", "Patient/x")),
+        (entry("PUT", "Patient/kept", patient(id="kept")), entry("PUT", "Patient/kept", patient(id="kept"))),
+        (entry("PUT", "Patient/kept", patient(id="kept")), entry("DELETE", "Patient/kept")),
+        (entry("DELETE", "Patient/kept"), entry("DELETE", "Patient/kept")),
         (
-            entry("PUT", "Patient/x", patient(id="x")),
+            entry("PUT", "Patient/kept", patient(id="kept")),
             entry("PUT", "Patient?identifier=http://a|x", patient("x")),
         ),
-        (entry("PUT", "Patient/x", patient(id="x")), entry("DELETE", "Patient?identifier=http://a|x")),
+        (entry("PUT", "Patient/kept", patient(id="kept")), entry("DELETE", "Patient?identifier=http://a|x")),
     ],
 )
-async def test_two_changes_of_one_resource_are_refused(server: Server, pair: tuple[Tree, Tree]) -> None:
-    await server.put(patient("x", id="x"))
-    assert (await server.post("", bundle("transaction", *pair))).status_code == 400
-    assert (await server.get("Patient/x")).headers["etag"] == 'W/"1"'
+async def test_two_changes_of_one_resource_are_refused(kept: Server, pair: tuple[Tree, Tree]) -> None:
+    assert (await kept.post("", bundle("transaction", *pair))).status_code == 400
+    assert (await kept.get("Patient/kept")).headers["etag"] == 'W/"1"'
 
 
 @pytest.mark.parametrize(

@@ -8,29 +8,33 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from api import FHIR, FakeClock, Server, serving
+from api import FHIR, FakeClock, Server, fresh_database, serving
 
 from carespine.fhir import codec, definitions, json_text
+from carespine.storage.embedded import EmbeddedPostgres
 
 DAYS = ("2026-01-01", "2026-01-02", "2026-01-03", "2026-01-04")
 
 
-@pytest.fixture
-async def server(database_url: str, tmp_path: Path) -> AsyncIterator[Server]:
+@pytest.fixture(scope="module")
+async def server(
+    postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Server]:
     """Ann changes on each of four days; Bob comes on the second and goes on the third."""
     clock = FakeClock()
-    async with serving(database_url, tmp_path, open=True, clock=clock) as running:
-        for day in DAYS:
-            clock.moment = datetime.fromisoformat(f"{day}T09:00:00+00:00").astimezone(UTC)
-            await running.write("Patient/ann", {"resourceType": "Patient", "id": "ann", "birthDate": day})
-            if day == DAYS[1]:
-                await running.write("Patient/bob", {"resourceType": "Patient", "id": "bob"})
-                await running.write(
-                    "Organization/o", {"resourceType": "Organization", "id": "o", "name": "O"}
-                )
-            if day == DAYS[2]:
-                await running.request("DELETE", "Patient/bob")
-        yield running
+    with fresh_database(postgres) as url:
+        async with serving(url, tmp_path_factory.mktemp("history"), open=True, clock=clock) as running:
+            for day in DAYS:
+                clock.moment = datetime.fromisoformat(f"{day}T09:00:00+00:00").astimezone(UTC)
+                await running.write("Patient/ann", {"resourceType": "Patient", "id": "ann", "birthDate": day})
+                if day == DAYS[1]:
+                    await running.write("Patient/bob", {"resourceType": "Patient", "id": "bob"})
+                    await running.write(
+                        "Organization/o", {"resourceType": "Organization", "id": "o", "name": "O"}
+                    )
+                if day == DAYS[2]:
+                    await running.request("DELETE", "Patient/bob")
+            yield running
 
 
 async def _versions(server: Server, url: str) -> list[str]:

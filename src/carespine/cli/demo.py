@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -35,6 +37,8 @@ def demo(
     """Play the story: from a wearable to the GP, through the standards."""
     from carespine.demo.story import perform
 
+    # Asked to end, the demonstration takes its processes with it.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))
     chosen = port if port is not None else (0 if check else 8600)
     done = perform(
         data,

@@ -57,7 +57,7 @@ async def _import(
     platform: Platform, actor: Actor, patient_id: str, file: BinaryIO, key: str
 ) -> ImportResult:
     async with platform.door.enter(actor, purpose=TREATMENT) as session:
-        return await import_readings(
+        made = await import_readings(
             session,
             patient_id=patient_id,
             file=file,
@@ -65,6 +65,9 @@ async def _import(
             idempotency_key=key,
             announcer=platform.announcer,
         )
+        # The token was checked before the upload; a suspension meanwhile undoes the import.
+        await platform.tokens.demand_standing(session.tx, actor)
+        return made
 
 
 def _endpoint(platform: Platform, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:

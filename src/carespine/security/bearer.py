@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from carespine.kernel.errors import CarespineError, Unauthenticated
 from carespine.security.actor import TREATMENT, Actor, open_access
 from carespine.security.audit_event import MINOR_FAILURE, Event
+
+if TYPE_CHECKING:
+    from carespine.storage.database import Connection
 
 _ANONYMOUS = "anonymous"
 _CHALLENGE = 'Bearer realm="carespine"'
@@ -19,6 +22,8 @@ class Tokens(Protocol):
     async def actor(
         self, token: str, *, address: str | None = None, request_id: str | None = None
     ) -> Actor: ...
+
+    async def demand_standing(self, connection: Connection, actor: Actor) -> None: ...
 
 
 class Audit(Protocol):

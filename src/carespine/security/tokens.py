@@ -143,6 +143,16 @@ class TokenService:
             request_id=request_id,
         )
 
+    async def demand_standing(self, connection: Connection, actor: Actor) -> None:
+        """Raise Forbidden where the certificate that an app came in with is no longer in force.
+
+        For work that goes on after the token was checked: a long upload must not outlive its certificate.
+        """
+        if actor.kind == "app" and actor.certificate:
+            standing = await self._certificates.standing(connection, actor.id)
+            if not standing.allowed or standing.certificate_id != actor.certificate:
+                raise Forbidden(f"The certificate does not permit this: {standing.reason}")
+
     async def _authenticate(self, tx: Connection, claimed: str, text: str) -> Client:
         client = await clients.find(tx, claimed)
         if client is None or not client.enabled:

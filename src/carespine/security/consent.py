@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from carespine.storage.database import Connection
 
 EVERY_CLASS = "*"
+# What narrows a provision in R4 beyond recipient, class and period.
+_NARROWING = ("action", "code", "data", "dataPeriod", "purpose", "securityLabel")
+_INHERITED = ("actor", "class", "period", *_NARROWING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +32,33 @@ class Rule:
 
 
 def rules(consent: dict[str, Any]) -> list[Rule]:
-    """What a Consent says, as rules; a Consent that is not active says nothing."""
+    """What a Consent says, as rules; a Consent that is not active says nothing.
+
+    A refusal at any depth counts, and as a whole. A permission counts where the rules can say it as it is
+    meant: not one for some purpose or code only, nor an exception with exceptions of its own.
+    """
     if consent.get("status") != "active":
         return []
-    root = consent.get("provision") or {}
-    found = list(_rules(root, root, permit=root.get("type", "deny") == "permit"))
-    for exception in root.get("provision", ()):
-        found += _rules(exception, root, permit=exception.get("type", "deny") == "permit")
-    return found
+    return list(_walk(consent.get("provision") or {}, {}, depth=0))
 
 
-def _rules(provision: dict[str, Any], root: dict[str, Any], *, permit: bool) -> Iterator[Rule]:
-    recipients = [_recipient(actor) for actor in provision.get("actor") or root.get("actor") or ()]
+def _walk(provision: dict[str, Any], outer: dict[str, Any], *, depth: int) -> Iterator[Rule]:
+    """The rules of a provision and of its exceptions, which inherit from it what they do not say themselves."""
+    whole = {**outer, **{name: provision[name] for name in _INHERITED if name in provision}}
+    permit = provision.get("type", "deny") == "permit"
+    is_plain = depth == 0 or (depth == 1 and "provision" not in provision)
+    if not permit:
+        yield from _rules({**whole, "class": provision.get("class", ())}, permit=False)
+    elif is_plain and not any(name in whole for name in _NARROWING):
+        yield from _rules(whole, permit=True)
+    for exception in provision.get("provision", ()):
+        yield from _walk(exception, whole, depth=depth + 1)
+
+
+def _rules(provision: dict[str, Any], *, permit: bool) -> Iterator[Rule]:
+    recipients = [_recipient(actor) for actor in provision.get("actor", ())]
     classes = [coding.get("code") for coding in provision.get("class", ())] or [EVERY_CLASS]
-    period = provision.get("period") or root.get("period") or {}
+    period = provision.get("period") or {}
     starts, ends = _instant(period.get("start"), FIRST), _instant(period.get("end"), LAST, end=True)
     for recipient in recipients:
         for data_class in classes:

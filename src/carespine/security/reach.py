@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from carespine.kernel.errors import Forbidden
@@ -13,6 +13,7 @@ from carespine.security.visit import Visit
 if TYPE_CHECKING:
     from carespine.storage.rows import Stored, Write
 
+Identity = tuple[str, str]
 _OUT_OF_REACH = "This patient's record is not within reach."
 
 
@@ -30,14 +31,22 @@ class Reach(Visit):
             return False
         return await restriction.reaches(self.tx, self.actor, pairs, now=self.clock())
 
-    async def _demand_reach_of_current(self, found: Iterable[Stored]) -> None:
-        """Refuse to touch what is stored with a patient out of reach, in the same words as a new resource of
-        that patient: neither a version nor a role's limits may tell that it is there."""
-        if not self._is_restricted:
-            return
-        current = list(found)
-        if current and not await self._reaches((item.patient, item.type) for item in current):
-            self._refuse("update", what=f"{current[0].type}/{current[0].id}", patient=current[0].patient)
+    async def _visible(self, found: Mapping[Identity, Stored]) -> dict[Identity, Stored]:
+        """What of it the actor reaches. The rest is treated as if it were not there for as long as it can be:
+        neither a version nor a missing permission may tell that it is."""
+        if not self._is_restricted or await self._reaches(
+            (item.patient, item.type) for item in found.values()
+        ):
+            return dict(found)
+        pairs = [(key, item) for key, item in found.items()]
+        return {key: item for key, item in pairs if await self._reaches([(item.patient, item.type)])}
+
+    def _demand_nothing_hidden(
+        self, found: Mapping[Identity, Stored], visible: Mapping[Identity, Stored]
+    ) -> None:
+        """Refuse to replace what is out of reach, in the words that a new resource of such a patient gets."""
+        for key in found.keys() - visible.keys():
+            self._refuse("update", what="/".join(key), patient=found[key].patient)
             raise Forbidden(_OUT_OF_REACH)
 
     async def _demand_reach_of_writes(self, trees: Sequence[dict[str, Any]], writes: Sequence[Write]) -> None:

@@ -7,11 +7,16 @@ with `_stored` in their name return rows with the JSON as it is stored.
 
 from __future__ import annotations
 
-from carespine.kernel.errors import Forbidden, NotFound
+from typing import TYPE_CHECKING
+
+from carespine.kernel.errors import Forbidden, NotFound, PreconditionFailed
 from carespine.kernel.ids import patient_key
 from carespine.security import consent, restriction, roles
 from carespine.security.reading import Reading, SearchResult
-from carespine.security.writing import Writing
+from carespine.security.writing import NAME_THE_VERSION, Writing
+
+if TYPE_CHECKING:
+    from carespine.storage.rows import Stored
 
 __all__ = ["SearchResult", "Session"]
 
@@ -42,6 +47,20 @@ class Session(Reading, Writing):
                 "This patient has not consented to share this data with this app, or is not known here."
             )
         raise NotFound(f"There is no Patient/{patient_id}.")
+
+    async def take(
+        self, resource_type: str, resource_id: str, *, if_match: int | None, demand_match: bool = False
+    ) -> Stored:
+        """The current version, to be replaced by one that is made from it: nobody else changes it until then.
+
+        `if_match` and `demand_match` are as for `update`; raises NotFound and Gone as `read_stored` does.
+        """
+        await self.hold([(resource_type, resource_id)])
+        current = await self.read_stored(resource_type, resource_id)
+        self._match(current, if_match, f"{resource_type}/{resource_id}")
+        if demand_match and if_match is None:
+            raise PreconditionFailed(NAME_THE_VERSION)
+        return current
 
     async def _shares(self, patient: int, data_class: str | None) -> bool:
         """Whether the patient shares this class with the app now (None: any class at all)."""

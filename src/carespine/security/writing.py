@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-_NAME_THE_VERSION = "An update must name the version it replaces: send If-Match with its ETag."
+NAME_THE_VERSION = "An update must name the version it replaces: send If-Match with its ETag."
 
 
 class Writing(Reach):
@@ -50,11 +50,14 @@ class Writing(Reach):
         if not isinstance(resource_id, str) or not is_fhir_id(resource_id):
             raise Invalid("An update needs a resource with an id of 1 to 64 letters, digits, '-' and '.'.")
         found = await resources.lock(self.tx, [(resource_type, resource_id)])
-        await self._demand_reach_of_current(found.values())
-        self._match(found.get((resource_type, resource_id)), if_match, f"{resource_type}/{resource_id}")
-        exists = any(not item.deleted for item in found.values())
+        visible = await self._visible(found)
+        exists = any(not item.deleted for item in visible.values())
+        what = f"{resource_type}/{resource_id}"
+        self._demand(resource_type, "u" if exists else "c", "update", what=what)
+        self._match(visible.get((resource_type, resource_id)), if_match, what)
+        self._demand_nothing_hidden(found, visible)
         if exists and demand_match and if_match is None:
-            raise PreconditionFailed(_NAME_THE_VERSION)
+            raise PreconditionFailed(NAME_THE_VERSION)
         await self._write([tree], found, interaction="u" if exists else "c", checked=checked)
         return await self._last(tree)
 
@@ -112,12 +115,14 @@ class Writing(Reach):
         if bad := next((pair for pair in identities if not is_fhir_id(pair[1])), None):
             raise Invalid(f"A {bad[0]} has no usable id.")
         found = await resources.lock(self.tx, identities)
-        await self._demand_reach_of_current(found.values())
+        visible = await self._visible(found)
         matches = if_match or {}
         for identity, version in matches.items():
-            self._match(found.get(identity), version, "/".join(identity))
+            self._demand(identity[0], "u" if identity in visible else "c", "update", what="/".join(identity))
+            self._match(visible.get(identity), version, "/".join(identity))
+        self._demand_nothing_hidden(found, visible)
         if demand_match and any(not item.deleted for key, item in found.items() if key not in matches):
-            raise PreconditionFailed(_NAME_THE_VERSION)
+            raise PreconditionFailed(NAME_THE_VERSION)
         changed = [
             tree
             for tree, identity in zip(trees, identities, strict=True)

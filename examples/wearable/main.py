@@ -31,7 +31,13 @@ def run(product: str, *, defects: frozenset[str] = frozenset(), arguments: list[
         return
     port = told.port or _free_port()
     base = f"http://{_HOST}:{port}"
-    parts = service(product, data=told.data, base=base, defects=defects | chosen(told.defect))
+    parts = service(
+        product,
+        data=told.data,
+        base=base,
+        defects=defects | chosen(told.defect),
+        version=told.product_version,
+    )
     asyncio.run(_serve(parts, port))
 
 
@@ -40,6 +46,9 @@ def _parser(product: str) -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=0, help="the port on 127.0.0.1; 0 takes a free one")
     parser.add_argument(
         "--data", type=Path, required=True, help="the folder for keys and readings; made if missing"
+    )
+    parser.add_argument(
+        "--product-version", default="1.0.0", help="the version under which it asks to be certified"
     )
     parser.add_argument(
         "--sandbox-config", action="store_true", help="print the configuration for a check, and stop"

@@ -33,6 +33,18 @@ async def test_the_same_seed_gives_the_same_verdict_and_hash_again_and_elsewhere
     assert first.evidence.head != again.evidence.head
 
 
+async def test_a_sound_service_passes_again_and_again_on_what_earlier_runs_left_behind(start):
+    service = start()
+    writing = ("TR-04", "TR-06", "WE-01", "WE-02", "AP-05", "AP-06", "ID-01", "RE-02", "SE-07")
+
+    for number in range(12):
+        once = await runner.run(service.plan("TR-04", seed=f"seed {number}"))
+        assert once.verdict is Verdict.PASS, once.results[0].finding
+    for number in range(3):
+        report = await runner.run(service.plan(*writing, seed=f"all {number}"))
+        assert report.verdict is Verdict.PASS, [each for each in report.results if each.outcome == "fail"]
+
+
 async def test_the_hash_of_the_seed_is_told_before_the_first_request_and_the_seed_after(start):
     told: list[tuple[str, int]] = []
     service = start()

@@ -38,7 +38,8 @@ def demo(
     from carespine.demo.story import perform
 
     # Asked to end, the demonstration takes its processes with it.
-    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _frame: sys.exit(128 + number))
     chosen = port if port is not None else (0 if check else 8600)
     done = perform(
         data,

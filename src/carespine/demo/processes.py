@@ -17,6 +17,7 @@ import httpx
 
 import carespine
 from carespine.kernel.errors import Unavailable
+from carespine.storage.embedded import die_with_parent
 
 _READY_WITHIN_S = 60.0
 _STOP_WITHIN_S = 20.0
@@ -53,7 +54,12 @@ class Process:
 def _start(command: list[str], log: Path) -> Process:
     with log.open("ab") as errors:
         popen = subprocess.Popen(  # noqa: S603 -- our own programs with arguments of ours
-            command, stdout=subprocess.PIPE, stderr=errors, stdin=subprocess.DEVNULL, text=True
+            command,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509 -- one thread is running at this point
         )
     return Process(popen, log)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +37,21 @@ def perform(
     Stops at the first step that fails, and says why.
     """
     data = data.absolute()
-    _fresh(data)
+    chosen = _port(port)
+    with _fresh(data):
+        return _play(data, chosen, checking, say, show_progress, stay)
+
+
+def _play(
+    data: Path,
+    port: int,
+    checking: bool,
+    say: Say,
+    show_progress: Callable[[str, int], Any],
+    stay: Callable[[Stage], None],
+) -> bool:
     database = EmbeddedPostgres(data)
-    server = Server(data, port or _free_port())
+    server = Server(data, port)
     stage = Stage(data, server, checking, database.start(), show_progress)
     try:
         done = all(_step(number, stage, say) for number in range(1, len(STEPS) + 1))
@@ -63,22 +77,47 @@ def _step(number: int, stage: Stage, say: Say) -> bool:
     return True
 
 
-def _fresh(data: Path) -> None:
-    """An empty folder with our mark; one without the mark is not ours to empty."""
-    if data.exists() and any(data.iterdir()) and not (data / _MARK).exists():
+@contextmanager
+def _fresh(data: Path) -> Iterator[None]:
+    """An empty folder with our mark, held for as long as this lasts; one without the mark is not ours to empty.
+
+    Raises Misconfigured where the folder holds something else, or another demonstration is using it.
+    """
+    mark = data / _MARK
+    if data.exists() and any(data.iterdir()) and not mark.exists():
         raise Misconfigured(
             f"{data} holds something else than a demonstration; choose another folder with --data."
         )
-    if (data / _MARK).exists():
-        EmbeddedPostgres(data).remove()
-        shutil.rmtree(data)
+    if mark.exists():
+        with _held(mark):
+            EmbeddedPostgres(data).remove()
+            shutil.rmtree(data)
     data.mkdir(parents=True, exist_ok=True)
-    (data / _MARK).write_text(
-        "This folder holds a demonstration of Carespine and is emptied when one starts.\n"
-    )
+    mark.write_text("This folder holds a demonstration of Carespine and is emptied when one starts.\n")
+    with _held(mark):
+        yield
 
 
-def _free_port() -> int:
+@contextmanager
+def _held(mark: Path) -> Iterator[None]:
+    with mark.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise Misconfigured(
+                f"Another demonstration is using {mark.parent}; end it, or choose another folder with --data."
+            ) from error
+        yield
+
+
+def _port(wanted: int) -> int:
+    """The wanted port if it is free (0: any that is); raises Misconfigured where it is taken."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError as error:
+            raise Misconfigured(
+                f"Port {wanted} is taken ({error.strerror}); choose another with --port."
+            ) from error
         return int(probe.getsockname()[1])

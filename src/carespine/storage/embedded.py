@@ -241,7 +241,7 @@ class EmbeddedPostgres:
                 stderr=log,
                 cwd="/",
                 start_new_session=True,  # Ctrl-C is for us to handle, in our order
-                preexec_fn=_die_with_parent(),  # noqa: PLW1509 -- one thread is running at this point
+                preexec_fn=die_with_parent(signal.SIGINT),  # noqa: PLW1509 -- one thread is running at this point
                 **who,
             )
 
@@ -287,12 +287,15 @@ def _shared_binaries(binaries: Path) -> Path:
     return target / install.parent.name / install.name / "bin"
 
 
-def _die_with_parent() -> Callable[[], None] | None:
-    """Have the kernel send the server a fast shutdown when we die, so that no orphan holds the folder."""
+def die_with_parent(number: int) -> Callable[[], None] | None:
+    """For a child process, before it becomes its program: have the kernel send it this signal when we die.
+
+    So no orphan holds a folder or a port. None where the system has no such thing.
+    """
     if not sys.platform.startswith("linux"):
         return None
     libc = ctypes.CDLL(None, use_errno=True)
-    return lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+    return lambda: libc.prctl(_PR_SET_PDEATHSIG, number)
 
 
 def _is_alive(pid: int) -> bool:

@@ -26,7 +26,8 @@ def moments(context: Context) -> list[str]:
         year, 7, context.random.randint(1, 28), 23, 30, context.random.randint(0, 59), tzinfo=LONDON
     )
     october = next(day for day in range(31, 24, -1) if datetime(year, 10, day).weekday() == 6)  # noqa: DTZ001
-    twice = [datetime(year, 10, october, 1, 30, 1, tzinfo=LONDON, fold=fold) for fold in (0, 1)]
+    minute, second = context.random.randint(0, 59), context.random.randint(0, 59)
+    twice = [datetime(year, 10, october, 1, minute, second, tzinfo=LONDON, fold=fold) for fold in (0, 1)]
     return [each.isoformat() for each in (*at, summer, *twice)]
 
 
@@ -64,11 +65,18 @@ def _difference(sent: dict[str, Any], got: dict[str, Any]) -> str | None:
 )
 async def run(context: Context) -> Finding:
     notes = texts(context)
+    # A device of this run's own: a service that sets repeated readings aside must not take these for an
+    # earlier run's, whose notes were others.
+    device = {"display": f"Check band {context.random.randbytes(6).hex()}"}
     faults: list[Fault] = []
     times = moments(context)
     for place, effective in enumerate(times):
         sent = readings.reading(
-            context, context.first.patient_id, effective=effective, note=[{"text": notes[place % len(notes)]}]
+            context,
+            context.first.patient_id,
+            effective=effective,
+            note=[{"text": notes[place % len(notes)]}],
+            device=device,
         )
         created = await context.fhir("POST", "Observation", identity=context.first, json=sent)
         if not created.ok:

@@ -206,6 +206,25 @@ async def test_a_write_out_of_reach_is_refused_alike_whether_it_is_there_or_not(
     assert (await town.ask(SYSTEM, "GET", "Observation/bob-bp")).tree["meta"]["versionId"] == "1"
 
 
+@pytest.mark.parametrize("if_match", [None, 'W/"1"', 'W/"7"'])
+@pytest.mark.parametrize("actor", [GP, RECEPTIONIST, ANN, BAND, STRANGE], ids=NAMES.get)
+async def test_a_patch_out_of_reach_is_refused_alike_whether_it_is_there_or_not(
+    town: Server, actor: Actor, if_match: str | None
+) -> None:
+    headers = {"content-type": "application/json-patch+json"} | ({"if-match": if_match} if if_match else {})
+    for operation in (
+        {"op": "replace", "path": "/status", "value": "amended"},
+        {"op": "test", "path": "/code/coding/0/code", "value": "secret"},
+        {"op": "test", "path": "/code/coding/0/code", "value": "wrong"},
+    ):
+        replies = [
+            await town.ask(actor, "PATCH", f"Observation/{name}", [operation], headers)
+            for name in ("bob-bp", "not-there")
+        ]
+        assert replies[0].status in (403, 404, 412)
+        assert said(replies[0]).replace("bob-bp", "not-there") == said(replies[1])
+
+
 async def test_a_transaction_or_batch_reaches_no_further(town: Server) -> None:
     def sent(kind: str, *requests: dict[str, Any]) -> dict[str, Any]:
         return {"resourceType": "Bundle", "type": kind, "entry": list(requests)}

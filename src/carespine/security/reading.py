@@ -10,7 +10,7 @@ from carespine.fhir import json_text
 from carespine.fhir.search import parse
 from carespine.kernel.errors import NotFound
 from carespine.security.visit import Visit
-from carespine.storage import history, resources
+from carespine.storage import history, labels, record, resources
 from carespine.storage import search as storage_search
 from carespine.storage.sql import Arguments
 
@@ -100,3 +100,27 @@ class Reading(Visit):
         seen = (item.patient for item in (*page.matches, *page.included))
         self._saw(seen, "search-type", what=query.resource_type, query=query.text)
         return page
+
+    async def record_stored(self, owner: Stored, wanted: record.Wanted, *, asked: str) -> record.Part:
+        """A part of what is on record about `owner`, a Patient or an Encounter that this visit has read.
+
+        `asked` is the request as it was written, for the audit.
+        """
+
+        def reachable(arguments: Arguments, alias: str) -> str:
+            return self._reachable(arguments, alias=alias)
+
+        part = await record.part(self.tx, owner, wanted, reachable)
+        seen = (item.patient for item in (*part.items, *part.supporting))
+        self._saw(seen, "operation", what=f"{owner.type}/{owner.id}", query=asked)
+        return part
+
+    async def labels(self, resource_type: str | None) -> dict[str, list[Any]]:
+        """The profiles, tags and security labels in use, of one type or of all, on what may be read."""
+        if resource_type:
+            self._demand(resource_type, "r", "operation", what=resource_type)
+        arguments = Arguments()
+        where = self._reachable(arguments)
+        found = await labels.in_use(self.tx, resource_type, where=where, arguments=arguments)
+        self._saw((), "operation", what=resource_type)
+        return found

@@ -67,9 +67,10 @@ class Visit:
         if found is None:
             self._refuse(subtype, what=what)
             raise NotFound(f"There is no {what}.")
-        self._note("R", subtype, found.patient, f"{what}/_history/{found.version}")
         if found.deleted:
+            self._refuse(subtype, what=what, patient=found.patient)
             raise Gone(f"{what} was deleted.", headers={"ETag": found.etag})
+        self._note("R", subtype, found.patient, f"{what}/_history/{found.version}")
         return found
 
     def _saw(
@@ -102,6 +103,6 @@ class Visit:
                 outcome="4",
                 patient=patient,
                 what=what,
-                description="refused, or not found within reach",
+                description="refused, deleted, or not found within reach",
             )
         )

@@ -95,6 +95,13 @@ class Writing(Reach):
         self._note("D", "delete", found.patient, f"{resource_type}/{resource_id}/_history/{write.version}")
         return write.stored()
 
+    def nothing_to_delete(self, resource_type: str) -> None:
+        """A condition found nothing to delete: no error to those who reach all; to others as if out of reach."""
+        self._demand(resource_type, "d", "delete", what=resource_type)
+        if self._is_restricted:
+            self._refuse("delete", what=resource_type)
+            raise NotFound(f"There is no such {resource_type}.")
+
     async def upsert_many(
         self,
         trees: Sequence[dict[str, Any]],

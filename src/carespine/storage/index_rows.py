@@ -50,11 +50,14 @@ def rows_of(writes: Sequence[Write]) -> dict[str, list[Row]]:
 
 def _add(write: Write, entries: IndexEntries, tables: dict[str, list[Row]]) -> None:
     patient, rid, kind = write.patient, write.rid, write.type
-    for code, start, end in entries.dates:
-        low, high = FIRST if start is None else start, LAST if end is None else end
-        tables["index_date"].append((patient, rid, param_number(kind, code), low, high))
-    for code, least, most in entries.numbers:
-        tables["index_number"].append((patient, rid, param_number(kind, code), *_floats(least, most)))
+    # As sets: values that differ may become the same row, such as two decimals that no double tells apart.
+    dates = {
+        (param_number(kind, code), FIRST if start is None else start, LAST if end is None else end)
+        for code, start, end in entries.dates
+    }
+    tables["index_date"] += [(patient, rid, *date) for date in dates]
+    numbers = {(param_number(kind, code), *_floats(least, most)) for code, least, most in entries.numbers}
+    tables["index_number"] += [(patient, rid, *number) for number in numbers]
     amounts = {
         (param_number(kind, code), unit_number(system, word), code_number(name), *_floats(least, most))
         for code, system, word, least, most, unit in entries.quantities

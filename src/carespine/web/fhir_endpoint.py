@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from carespine.kernel.errors import CarespineError, Invalid, TooLarge
 from carespine.security.actor import TREATMENT
 from carespine.security.bearer import bearer_actor
-from carespine.spine.fhir_api import answer
+from carespine.spine.fhir_api import answer, formats
 from carespine.spine.fhir_api.exchange import Exchange
 from carespine.spine.fhir_api.pairs import query_pairs
 
@@ -32,7 +32,7 @@ class FhirEndpoint:
         given = await self._answer(scope, receive)
         body = given.body if given.body is not None else b""
         headers = [(name.lower().encode(), value.encode()) for name, value in given.headers.items()]
-        if given.body:
+        if given.body and "Content-Type" not in given.headers:
             headers.append((b"content-type", answer.CONTENT_TYPE.encode()))
         if given.status not in (204, 304):
             headers.append((b"content-length", str(len(body)).encode()))
@@ -41,12 +41,16 @@ class FhirEndpoint:
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        in_xml = False
         try:
             path = scope["path"][len(PREFIX) :]
             parts = tuple(part for part in path.split("/") if part)  # ASGI has decoded the path
             pairs = tuple(query_pairs(scope["query_string"].decode("latin-1")))
+            in_xml = formats.wants_xml(pairs, headers)
             if parts == ("metadata",) and scope["method"] in ("GET", "HEAD"):
-                return self._platform.fhir.metadata(self._base, pretty=("_pretty", "true") in pairs)
+                return self._platform.fhir.metadata(
+                    self._base, pretty=("_pretty", "true") in pairs, in_xml=in_xml
+                )
             address = (scope.get("client") or (None,))[0]
             request_id = scope["state"]["request_id"]
             actor = await bearer_actor(
@@ -59,7 +63,8 @@ class FhirEndpoint:
             )
             body = await _body(receive, headers, self._limit)
         except CarespineError as error:
-            return answer.refusal(error)
+            refused = answer.refusal(error)
+            return formats.in_xml(refused, scope["method"]) if in_xml else refused
         purpose = TREATMENT
         exchange = Exchange(scope["method"], parts, pairs, headers, body, actor, purpose, self._base)
         return await self._platform.fhir.answer(exchange)

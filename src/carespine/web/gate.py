@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import time
+import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -30,6 +32,7 @@ _HEADERS = (
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
 )
+_PLACES = 8
 _NO_STORE = (b"cache-control", b"no-store")
 # Minimum standard SE-03: one year at least.
 _HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
@@ -65,8 +68,15 @@ class Gate:
         self._in_flight += 1
         try:
             await self._app(scope, receive, dressed)
-        except Exception:
-            _log.exception("request failed", request_id=request_id, method=scope["method"], area=_area(scope))
+        except Exception as error:
+            _log.error(
+                "request failed",
+                request_id=request_id,
+                method=scope["method"],
+                area=_area(scope),
+                error=type(error).__name__,
+                where=_places(error),
+            )
             if answered:
                 raise
             await reply(dressed, 500, _BROKEN)
@@ -99,6 +109,12 @@ def _request_id(scope: Scope) -> tuple[str, list[tuple[bytes, bytes]]]:
         elif name == b"x-correlation-id" and _REQUEST_ID.fullmatch(value):
             echoed = [(b"x-correlation-id", value)]
     return request_id or new_id(), echoed
+
+
+def _places(error: Exception) -> list[str]:
+    """Where it went wrong, innermost last. Not the error's own text: that may hold what a patient is called."""
+    frames = traceback.extract_tb(error.__traceback__)[-_PLACES:]
+    return [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
 
 
 def _area(scope: Scope) -> str:

@@ -8,8 +8,19 @@ from typing import TYPE_CHECKING
 from carespine.fhir import codec, definitions
 from carespine.kernel.errors import CarespineError, Invalid, NotAllowed, NotFound, UnsupportedMedia
 from carespine.kernel.ids import is_fhir_id
-from carespine.spine.fhir_api import answer, bundles, capability, compartments, interactions, searching
+from carespine.spine.fhir_api import (
+    answer,
+    bundles,
+    capability,
+    compartments,
+    conditional,
+    formats,
+    interactions,
+    searching,
+)
 from carespine.spine.fhir_api.answer import Answer
+from carespine.spine.fhir_api.operations import routes
+from carespine.spine.fhir_api.patching import patch
 from carespine.storage.database import retrying
 
 if TYPE_CHECKING:
@@ -19,6 +30,20 @@ if TYPE_CHECKING:
 
 Interaction = Callable[["Session", "Exchange"], Awaitable[Answer]]
 _JSON = ("application/fhir+json", "application/json", "application/json+fhir", "text/json")
+# By method: the interaction, and whether it writes.
+_ON_TYPE: dict[str, tuple[Interaction, bool]] = {
+    "GET": (searching.search, False),
+    "POST": (interactions.create, True),
+    "PUT": (conditional.update, True),
+    "PATCH": (conditional.patch, True),
+    "DELETE": (conditional.delete, True),
+}
+_ON_RESOURCE: dict[str, tuple[Interaction, bool]] = {
+    "GET": (interactions.read, False),
+    "PUT": (interactions.update, True),
+    "PATCH": (patch.patch, True),
+    "DELETE": (interactions.delete, True),
+}
 _UTF8 = ("utf-8", "utf8", '"utf-8"')
 
 
@@ -30,19 +55,25 @@ class FhirApi:
 
     async def answer(self, exchange: Exchange) -> Answer:
         """Perform a request; every error of the platform becomes its OperationOutcome."""
+        in_xml = formats.wants_xml(exchange.pairs, exchange.headers)
         try:
-            exchange.demand_json()
-            return await self._perform(exchange)
+            if not in_xml:
+                exchange.demand_json()
+            given = await self._perform(formats.in_json(exchange))
         except CarespineError as error:
-            return answer.refusal(error)
+            given = answer.refusal(error)
+        return formats.in_xml(given, exchange.method) if in_xml else given
 
-    def metadata(self, base: str, *, pretty: bool) -> Answer:
+    def metadata(self, base: str, *, pretty: bool, in_xml: bool = False) -> Answer:
         """GET /metadata, which needs no sign-in."""
+        if in_xml:
+            body = formats.statement(base, self._token_url)
+            return Answer(200, body, {"Content-Type": formats.XML_CONTENT_TYPE})
         body = codec.encode(capability.statement(base, self._token_url))
         return Answer(200, answer.pretty(body) if pretty else body)
 
     async def _perform(self, exchange: Exchange) -> Answer:
-        if exchange.method in ("POST", "PUT") and exchange.parts[-1:] != ("_search",):
+        if _has_json_body(exchange):
             _demand_json_body(exchange)
         if not exchange.parts:
             return await self._bundle(exchange)
@@ -78,41 +109,46 @@ class FhirApi:
             return await bundles.transaction(session, exchange, codec.decode(exchange.body, "Bundle"), inside)
 
 
+def _has_json_body(exchange: Exchange) -> bool:
+    if routes.is_operation(exchange.parts) and not exchange.body:
+        return False
+    return exchange.method in ("POST", "PUT", "PATCH") and exchange.parts[-1:] != ("_search",)
+
+
 def _demand_json_body(exchange: Exchange) -> None:
     media, _, parameters = exchange.headers.get("content-type", "").partition(";")
-    if media.strip().lower() not in _JSON:
+    is_json_patch = exchange.method == "PATCH" and media.strip().lower() == patch.JSON_PATCH
+    if media.strip().lower() not in _JSON and not is_json_patch:
+        formats = f"{_JSON[0]}, {patch.JSON_PATCH}" if exchange.method == "PATCH" else _JSON[0]
         raise UnsupportedMedia(
-            f"Send application/fhir+json; {media.strip()[:60] or 'no type'!r} is not read here."
+            f"Send {formats}; {media.strip()[:60] or 'no type'!r} is not read here.",
+            headers={"Accept-Patch": formats} if exchange.method == "PATCH" else {},
         )
     charset = parameters.lower().partition("charset=")[2].split(";")[0].strip()
     if charset and charset not in _UTF8:
         raise UnsupportedMedia(f"FHIR JSON is UTF-8; the charset {charset[:40]!r} is not read here.")
 
 
-def _route(exchange: Exchange) -> tuple[Interaction, bool]:  # noqa: PLR0912 -- a table of paths
+def _route(exchange: Exchange) -> tuple[Interaction, bool]:
     """The interaction for a method and path, and whether it writes."""
     method = "GET" if exchange.method == "HEAD" else exchange.method
+    if routes.is_operation(exchange.parts):
+        return routes.route(method, exchange.parts)
     match (method, *exchange.parts):
         case ("GET", "_history"):
             return interactions.history, False
         case (_, name, *_) if name not in definitions.resource_types():
             raise NotFound(f"{name[:60]!r} is not a resource type of FHIR R4.")
-        case ("GET", _):
-            return searching.search, False
+        case (_, _) if method in _ON_TYPE:
+            return _ON_TYPE[method]
         case ("POST", _, "_search"):
             return searching.search, False
-        case ("POST", _):
-            return interactions.create, True
         case ("GET", _, "_history"):
             return interactions.history, False
         case (_, _, resource_id, *_) if not is_fhir_id(resource_id):
             raise NotFound(f"{resource_id[:70]!r} cannot be an id: 1 to 64 letters, digits, '-' and '.'.")
-        case ("GET", _, _):
-            return interactions.read, False
-        case ("PUT", _, _):
-            return interactions.update, True
-        case ("DELETE", _, _):
-            return interactions.delete, True
+        case (_, _, _) if method in _ON_RESOURCE:
+            return _ON_RESOURCE[method]
         case ("GET", compartment, _, wanted) if (
             compartment in compartments.COMPARTMENTS and wanted in definitions.resource_types()
         ):

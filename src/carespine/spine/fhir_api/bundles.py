@@ -12,12 +12,13 @@ import msgspec
 
 from carespine.fhir import codec, definitions
 from carespine.kernel.clock import fhir_instant
-from carespine.kernel.errors import CarespineError, Invalid, NotAllowed, PreconditionFailed
+from carespine.kernel.errors import CarespineError, Invalid, NotAllowed, NotFound, PreconditionFailed
 from carespine.kernel.ids import is_fhir_id, new_id
 from carespine.spine.fhir_api import answer
 from carespine.spine.fhir_api.answer import Answer
 from carespine.spine.fhir_api.interactions import matching
 from carespine.spine.fhir_api.pairs import query_pairs
+from carespine.spine.fhir_api.patching import bundled
 
 if TYPE_CHECKING:
     from carespine.security.session import Session
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from carespine.storage.rows import Stored
 
 Perform = Callable[["Exchange"], Awaitable[Answer]]
-_ORDER = {"DELETE": 0, "POST": 1, "PUT": 2, "GET": 3, "HEAD": 3}
+_ORDER = {"DELETE": 0, "POST": 1, "PUT": 2, "PATCH": 2, "GET": 3, "HEAD": 3}
 _ETAG = re.compile(r'(?:W/)?"([0-9]{1,9})"')
 _text = msgspec.json.Encoder().encode
 
@@ -52,7 +53,7 @@ class _Entry:
 async def transaction(
     session: Session, exchange: Exchange, bundle: dict[str, Any], perform: Perform
 ) -> Answer:
-    """All entries or none: deletes, creates, updates, then reads; references follow the ids that are given."""
+    """All entries or none: deletes, creates, updates, patches, then reads; references follow the ids that are given."""
     entries = [_entry(position, entry) for position, entry in enumerate(bundle.get("entry", ()))]
     # Conditions, then resources, each in one order: whoever else holds one of them is waited for, and no two
     # transactions wait for each other.
@@ -60,7 +61,7 @@ async def transaction(
     for entry in entries:
         await _identify(session, entry)
     _demand_distinct(entries)
-    if any(entry.method == "DELETE" for entry in entries):
+    if any(entry.method in ("DELETE", "PATCH") for entry in entries):
         await session.hold(entry.identity for entry in entries if entry.identity)
     known = {e.full_url: "/".join(e.identity) for e in entries if e.full_url and e.identity}
     for entry in entries:
@@ -71,8 +72,8 @@ async def transaction(
         if entry.method == "DELETE":
             answers[entry.position] = await _delete(session, entry)
     answers |= await _write(session, exchange, [e for e in entries if e.method in ("POST", "PUT")])
-    for entry in entries:
-        if entry.method in ("GET", "HEAD"):
+    for entry in sorted(entries, key=lambda entry: _ORDER[entry.method]):
+        if entry.method in ("PATCH", "GET", "HEAD"):
             answers[entry.position] = _wrapped(await perform(_sub_exchange(exchange, entry)))
     ordered = [answers[entry.position] for entry in entries]
     return Answer(200, answer.bundle("transaction-response", ordered))
@@ -103,7 +104,7 @@ def _entry(position: int, entry: dict[str, Any]) -> _Entry:
     path, _, criteria = url.lstrip("/").partition("?")
     parts = tuple(unquote(part) for part in path.split("/") if part)
     tree = entry.get("resource")
-    if method in ("POST", "PUT") and tree is None:
+    if method in ("POST", "PUT", "PATCH") and tree is None:
         raise Invalid(f"A {method} needs a resource.", expression=f"{where}.resource")
     kind = tree["resourceType"] if tree else None
     if method in ("POST", "PUT") and (not parts or kind != parts[0]):
@@ -121,7 +122,7 @@ def _conditions(entries: list[_Entry]) -> Iterator[tuple[str, str]]:
     for entry in entries:
         if entry.method == "POST" and "ifNoneExist" in entry.request and entry.path:
             yield entry.path[0], entry.request["ifNoneExist"]
-        elif entry.method in ("PUT", "DELETE") and entry.criteria is not None and entry.path:
+        elif entry.method in ("PUT", "PATCH", "DELETE") and entry.criteria is not None and entry.path:
             yield entry.path[0], entry.criteria
         for _, key, value in _texts(entry.tree or {}):
             if condition := _condition(key, value):
@@ -138,9 +139,9 @@ async def _identify(session: Session, entry: _Entry) -> None:
     """Decide which resource the entry means: a new one, the one its URL names, or the one its condition finds."""
     if entry.method == "POST":
         await _identify_create(session, entry)
-    elif entry.method in ("PUT", "DELETE"):
+    elif entry.method in ("PUT", "PATCH", "DELETE"):
         await _identify_existing(session, entry)
-    if entry.tree is not None and entry.identity:
+    if entry.tree is not None and entry.identity and entry.method != "PATCH":
         entry.tree["id"] = entry.identity[1]
 
 
@@ -158,6 +159,8 @@ async def _identify_create(session: Session, entry: _Entry) -> None:
 async def _identify_existing(session: Session, entry: _Entry) -> None:
     if entry.criteria is not None and len(entry.path) == 1:
         entry.found = await matching(session, entry.path[0], entry.criteria)
+        if entry.method == "PATCH" and entry.found is None:
+            raise NotFound(f"{entry.where}: the condition matches no {entry.path[0]}.")
         given = (entry.tree or {}).get("id")
         entry.identity = (entry.path[0], entry.found.id if entry.found else given or new_id())
         return
@@ -167,7 +170,7 @@ async def _identify_existing(session: Session, entry: _Entry) -> None:
         )
     entry.identity = (entry.path[0], entry.path[1])
     given = (entry.tree or {}).get("id")
-    if given not in (None, entry.path[1]):
+    if given not in (None, entry.path[1]) and entry.method != "PATCH":
         raise Invalid(
             f"The URL's id {entry.path[1]!r} and the resource's id {given!r} differ.",
             expression=f"{entry.where}.resource.id",
@@ -211,6 +214,7 @@ def _texts(node: Any) -> Iterator[tuple[Any, Any, str]]:
 
 async def _delete(session: Session, entry: _Entry) -> bytes:
     if entry.criteria is not None and entry.found is None:
+        session.nothing_to_delete(entry.path[0])
         return _response("204 No Content")
     kind, resource_id = entry.identity or ("", "")
     gone = await session.delete(kind, resource_id, if_match=_if_match(entry))
@@ -257,13 +261,17 @@ def _if_match(entry: _Entry) -> int | None:
 
 
 def _sub_exchange(exchange: Exchange, entry: _Entry) -> Exchange:
-    pairs = tuple(query_pairs(entry.criteria or ""))
+    pairs, parts = tuple(query_pairs(entry.criteria or "")), entry.path
+    if entry.method == "PATCH" and entry.identity:
+        pairs, parts = (), entry.identity  # the condition has been asked already
     names = {"ifMatch": "if-match", "ifNoneExist": "if-none-exist", "ifNoneMatch": "if-none-match"}
     headers = {header: entry.request[name] for name, header in names.items() if name in entry.request}
     headers |= {"prefer": exchange.headers.get("prefer", ""), "accept": "*/*"}
-    headers |= {"content-type": "application/fhir+json"}
-    body = codec.encode(entry.tree) if entry.tree is not None else b""
-    return replace(exchange, method=entry.method, parts=entry.path, pairs=pairs, headers=headers, body=body)
+    media, body = "application/fhir+json", codec.encode(entry.tree) if entry.tree is not None else b""
+    if entry.method == "PATCH" and entry.tree is not None:
+        media, body = bundled.body_of(entry.tree)
+    headers |= {"content-type": media}
+    return replace(exchange, method=entry.method, parts=parts, pairs=pairs, headers=headers, body=body)
 
 
 def _wrapped(inner: Answer) -> bytes:

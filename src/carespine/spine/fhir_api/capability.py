@@ -7,11 +7,13 @@ from typing import Any
 
 from carespine import __version__
 from carespine.fhir import definitions
+from carespine.spine.fhir_api.operations import routes
 
 _INTERACTIONS = (
     "read",
     "vread",
     "update",
+    "patch",
     "delete",
     "history-instance",
     "history-type",
@@ -46,13 +48,15 @@ def statement(base: str, token_url: str | None) -> dict[str, Any]:
         "software": {"name": "Carespine", "version": __version__},
         "implementation": {"description": "Carespine FHIR R4 API", "url": base},
         "fhirVersion": "4.0.1",
-        "format": ["application/fhir+json", "json"],
+        "format": ["application/fhir+json", "json", "application/fhir+xml", "xml"],
+        "patchFormat": ["application/json-patch+json", "application/fhir+json"],
         "rest": [
             {
                 "mode": "server",
                 "security": _security(token_url),
                 "resource": [_resource(name) for name in definitions.resource_types()],
                 "interaction": [{"code": "transaction"}, {"code": "batch"}, {"code": "history-system"}],
+                "operation": routes.declared(None),
             }
         ],
     }
@@ -79,12 +83,13 @@ def _resource(name: str) -> dict[str, Any]:
         "updateCreate": True,
         "conditionalCreate": True,
         "conditionalRead": "full-support",
-        "conditionalUpdate": False,
-        "conditionalDelete": "not-supported",
+        "conditionalUpdate": True,
+        "conditionalDelete": "single",
         "referencePolicy": ["literal"],
         "searchParam": [
             {"name": parameter.code, "definition": parameter.url, "type": parameter.type}
             for parameter in sorted(parameters.values(), key=lambda item: item.code)
             if parameter.expression
         ],
+        "operation": routes.declared(name),
     }

@@ -17,6 +17,8 @@ _JSON_TYPES = frozenset(
 )
 _JSON_WORDS = frozenset({"json", "application/json", "application/fhir+json", "text/json"})
 
+_WRITTEN = "application/fhir+json or application/fhir+xml"
+
 
 class NotAcceptable(CarespineError):
     """The client accepts no format that we write."""
@@ -72,18 +74,16 @@ class Exchange:
         return value if value.tzinfo else value.replace(tzinfo=UTC)
 
     def demand_json(self) -> None:
-        """Raise NotAcceptable where the client wants another format than JSON."""
+        """Raise NotAcceptable where the client wants a format that is neither JSON nor (see formats) XML."""
         wanted = self.parameter("_format")
         if wanted is not None:
             if wanted.split(";")[0].strip().replace(" ", "+") not in _JSON_WORDS:
-                raise NotAcceptable(
-                    f"The format {wanted[:40]!r} is not written here; ask for application/fhir+json."
-                )
+                raise NotAcceptable(f"The format {wanted[:40]!r} is not written here; ask for {_WRITTEN}.")
             return
         accepted = self.headers.get("accept", "*/*").split(",")
         types = {part.split(";")[0].strip().lower() for part in accepted}
         if not types & _JSON_TYPES and "application/*" not in types:
-            raise NotAcceptable("Only JSON is written here; send Accept: application/fhir+json.")
+            raise NotAcceptable(f"Only JSON and XML are written here; send Accept: {_WRITTEN}.")
 
 
 def _version(value: str | None, name: str) -> int | None:

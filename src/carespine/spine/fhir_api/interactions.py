@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -63,9 +64,11 @@ async def matching(session: Session, resource_type: str, criteria: str) -> Any:
     query = parse(resource_type, query_pairs(criteria.lstrip("?")))
     if not query.is_selective:
         raise Invalid("A condition must name at least one search parameter.")
+    # Only the criteria count: a `_count=0` among them would find nothing, and so make duplicates.
+    query = replace(query, count=2, total="none", summary=None, sort=(), includes=(), revincludes=())
     page = await session.search_stored(query)
     if len(page.matches) > 1:
-        raise PreconditionFailed(f"The condition matches {len(page.matches)} or more resources, not one.")
+        raise PreconditionFailed("The condition matches several resources, not one.")
     return page.matches[0] if page.matches else None
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from carespine.fhir.search import parse
 from carespine.kernel.errors import Invalid, Issue, UnsupportedMedia
-from carespine.spine.fhir_api import answer
+from carespine.spine.fhir_api import answer, formats
 from carespine.spine.fhir_api.answer import Answer
 from carespine.spine.fhir_api.pairs import query_pairs
 
@@ -76,10 +76,17 @@ def _bundle(
             for name in query.ignored
         ]
         entries.append(b'{"resource":' + answer.outcome(issues) + b',"search":{"mode":"outcome"}}')
+    asked = [*asked, *_format_asked(exchange)]
     links = [("self", _url(exchange, address, asked, None))]
     if page.next:
         links.append(("next", _url(exchange, address, asked, page.next)))
     return answer.bundle("searchset", entries, total=page.total, links=links)
+
+
+def _format_asked(exchange: Exchange) -> list[tuple[str, str]]:
+    """A page asked for in XML by `_format` is followed by pages in XML."""
+    wanted = exchange.parameter("_format")
+    return [("_format", wanted)] if wanted is not None and formats.is_xml_word(wanted) else []
 
 
 def _entry(exchange: Exchange, item: Stored, mode: str) -> bytes:

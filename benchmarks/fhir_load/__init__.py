@@ -1,0 +1,1 @@
+"""What `benchmarks/fhir_server.py` is made of: a corpus, a server, an HTTP client, the kinds of work, the table."""

@@ -1,0 +1,1 @@
+"""Operations of R4: $everything, $lastn, $meta and its kin."""

@@ -1,0 +1,1 @@
+"""PATCH: JSON Patch and FHIRPath Patch on plain trees."""

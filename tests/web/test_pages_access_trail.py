@@ -32,9 +32,9 @@ def read(actor, what, subtype="read", **changes):
 
 def test_the_small_reads_of_one_visit_are_one_line_at_its_latest_time():
     (line,) = lines(
-        (0, read(GP, "Patient/p1")), (1, read(GP, "Observation/1")), (2, read(GP, "Observation/2"))
+        (0, read(GP, "Patient/p1")), (0.4, read(GP, "Observation/1")), (0.8, read(GP, "Observation/2"))
     )
-    assert line.at == NOON + timedelta(minutes=2)
+    assert line.at == NOON + timedelta(minutes=0.8)
     assert line.what == "Looked at: readings and test results; name, address and date of birth"
     assert (line.who, line.role, line.organisation, line.why) == (
         "Dr Anna Hartley",
@@ -45,12 +45,14 @@ def test_the_small_reads_of_one_visit_are_one_line_at_its_latest_time():
 
 
 def test_a_later_visit_is_a_line_of_its_own():
-    first, second = lines((0, read(GP, "Patient/p1")), (31, read(GP, "Patient/p1")))
+    first, second = lines((0, read(GP, "Patient/p1")), (3, read(GP, "Patient/p1")))
     assert first.at > second.at
 
 
 def test_visits_of_two_people_at_the_same_time_stay_apart():
-    found = lines((0, read(GP, "Patient/p1")), (1, read(APP, "Patient/p1")), (2, read(GP, "Observation/1")))
+    found = lines(
+        (0, read(GP, "Patient/p1")), (0.4, read(APP, "Patient/p1")), (0.8, read(GP, "Observation/1"))
+    )
     assert [line.who for line in found] == ["Dr Anna Hartley", "Steady Band"]
 
 

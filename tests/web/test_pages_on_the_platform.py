@@ -19,7 +19,7 @@ from pages_stage import (
     window,
 )
 
-from carespine.demo.practice.story_people import CONSENTING_PATIENT, GP, REFUSING_PATIENT
+from carespine.demo.practice.story_people import CONSENTING_PATIENT, GP, RECEPTIONIST, REFUSING_PATIENT
 from carespine.web.platform import Platform
 
 pytestmark = pytest.mark.anyio
@@ -109,6 +109,15 @@ async def test_a_receptionist_sees_the_inbox_but_no_readings(with_readings):
         assert CONSENTING_PATIENT.family in inbox.words
         assert "mmHg" not in inbox.words
         await reception.open(SUMMARY, expect=403)
+
+
+async def test_the_patient_sees_who_was_refused_too(with_readings):
+    async with window(with_readings, "reception") as reception:
+        await reception.open(SUMMARY, expect=403)
+    async with window(with_readings, "patient") as patient:
+        looked = (await patient.open("/me/access")).words
+    assert RECEPTIONIST.name in looked
+    assert "Refused" in looked
 
 
 async def test_a_patient_without_readings_has_no_summary_yet(platform):

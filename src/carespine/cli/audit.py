@@ -8,6 +8,7 @@ from dataclasses import asdict
 import typer
 
 from carespine.cli.options import DatabaseOption, DataOption, JsonOption, print_json
+from carespine.kernel.errors import Misconfigured
 
 group = typer.Typer(no_args_is_help=True, help="The audit trail.")
 
@@ -26,6 +27,9 @@ def verify(data: DataOption = None, database: DatabaseOption = None, as_json: Js
     from carespine.web.serve import database as opened
 
     chosen = settings.load(data=data, database=database)
+
+    if chosen.database is None and not (chosen.data / "keys" / "audit.jwk").exists():
+        raise Misconfigured(f"There is no Carespine data in {chosen.data}; name its folder with --data.")
 
     async def run(url: str) -> audit_seal.Verification:
         platform = Platform.build(chosen, url)

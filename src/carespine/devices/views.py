@@ -13,7 +13,9 @@ from carespine.devices.publish import birth_date
 from carespine.devices.samples import SourceIdentity
 from carespine.devices.summary import results
 from carespine.kernel.errors import Forbidden
+from carespine.kernel.ids import patient_key
 from carespine.security import roles
+from carespine.security.audit_event import MINOR_FAILURE
 from carespine.security.session import Session
 
 
@@ -23,6 +25,10 @@ async def summary_view(session: Session, patient_id: str) -> SummaryView | None:
     Raises NotFound or Forbidden where the actor may not reach the patient or may not see readings.
     """
     if not roles.allows(session.actor, "Observation", "r"):
+        key = patient_key(patient_id)
+        await session.audit(
+            "R", "read-device-summary", outcome=MINOR_FAILURE, patient=key, what=f"Patient/{patient_id}"
+        )
         raise Forbidden(f"As {session.actor.role}, {session.actor.name} may not see readings.")
     patient = await session.require_patient(patient_id)
     person = await session.read("Patient", patient_id)
@@ -41,7 +47,7 @@ def _view(session: Session, picture: Picture, found: tuple[Result, ...]) -> Summ
         period=picture.period,
         first_day=as_date(picture.first_day),
         last_day=as_date(picture.last_day),
-        made_at=session.clock(),
+        made_at=newest[0][1].received_at if newest else session.clock(),
         results=found,
         not_shared=tuple(name for name in data_classes() if name in picture.not_shared),
         sources=tuple(_source(picture.patient_id, source) for source in picture.sources.values()),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from carespine.devices.codes import SLEEP_DEEP, SLEEP_LIGHT, SLEEP_REM, local_result
@@ -111,7 +111,7 @@ def sleep(picture: Picture) -> Result:
     trend = trends.trend(_by_day(found), last_day=picture.last_day)
     if trend.week is None:
         return _not_enough(SLEEP, picture, found)
-    changes = _trend_changes("Sleep a night", trend, unit_text="minutes", digits=0)
+    changes = _trend_changes("Sleep a night", trend, unit_text="minutes", digits=0, say=_hours)
     hours = _hours(trend.week.value)
     return replace(
         _begun(SLEEP, picture, found, last_day=picture.last_day, kind="bar"),
@@ -166,14 +166,29 @@ def _not_enough(frame: Frame, picture: Picture, found: Sequence[Day]) -> Result:
     )
 
 
-def _trend_changes(label: str, trend: trends.Trend, *, unit_text: str, digits: int) -> tuple[Change, ...]:
+def _trend_changes(
+    label: str,
+    trend: trends.Trend,
+    *,
+    unit_text: str,
+    digits: int,
+    say: Callable[[float], str] | None = None,
+) -> tuple[Change, ...]:
     """Four weeks against the four before where both are known, else the week against the week before."""
-    for now, before, against in (
-        (trend.four_weeks, trend.four_weeks_before, "the four weeks before"),
-        (trend.week, trend.week_before, "the week before"),
+    for now, before, span, against in (
+        (trend.four_weeks, trend.four_weeks_before, "mean of 28 days", "the four weeks before"),
+        (trend.week, trend.week_before, "mean of 7 days", "the week before"),
     ):
         if now is not None and before is not None:
-            made = change(label, now.value, before.value, unit_text=unit_text, digits=digits, against=against)
+            made = change(
+                f"{label}, {span}",
+                now.value,
+                before.value,
+                unit_text=unit_text,
+                digits=digits,
+                against=against,
+                say=say,
+            )
             return (made,)
     return ()
 

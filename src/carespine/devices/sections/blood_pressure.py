@@ -95,8 +95,8 @@ def _verdict(decided: rules.HomeAverage) -> str:
     aim = "on target" if decided.on_target else "not on target"
     return (
         f"Home average {decided.systolic_mmhg}/{decided.diastolic_mmhg} mmHg, {_MEANING[decided.band]}; "
-        f"{aim} (below {upper}/{lower} for age). {len(decided.used)} readings over {decided.days} complete "
-        f"days; {len(decided.discarded)} of the first day discarded."
+        f"{aim} (below {upper}/{lower} for age). {len(decided.used)} readings counted, of "
+        f"{decided.days} complete days; the first day's {len(decided.discarded)} are discarded, as the rule says."
     )
 
 

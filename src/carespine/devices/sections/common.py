@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -99,15 +99,24 @@ def standing(value: float, target: Target) -> Standing:
     return "within"
 
 
-def change(label: str, now: float, before: float, *, unit_text: str, digits: int, against: str) -> Change:
-    """A number against the time before, in a sentence."""
+def change(
+    label: str,
+    now: float,
+    before: float,
+    *,
+    unit_text: str,
+    digits: int,
+    against: str,
+    say: Callable[[float], str] | None = None,
+) -> Change:
+    """A number against the time before, in a sentence that names both; `say` words an amount of another kind."""
+    say = say or (lambda value: f"{written(value, digits)} {unit_text}")
     difference = float(rounded(now, digits) - rounded(before, digits))
     if difference == 0:
-        sentence = f"{label}: unchanged against {against}."
+        sentence = f"{label}: {say(now)}, unchanged against {against}."
     else:
         word = "up" if difference > 0 else "down"
-        size = written(abs(difference), digits)
-        sentence = f"{label}: {word} {size} {unit_text} against {against} ({written(before, digits)})."
+        sentence = f"{label}: {say(now)}, {word} {say(abs(difference))} against {against} ({say(before)})."
     shown = float(rounded(now, digits)), float(rounded(before, digits))
     return Change(label, *shown, difference, unit_text, sentence)
 

@@ -23,7 +23,7 @@ PAGE_SIZE = 25
 # How far back one look at the page goes; a patient's trail grows with every reading of every app.
 MOST_EVENTS = 5_000
 # What one person did within this time is one line: a page is made of many small reads.
-_ONE_VISIT = timedelta(minutes=30)
+_ONE_VISIT = timedelta(minutes=1)
 
 _PURPOSES = {
     "TREAT": "Direct care",

@@ -39,6 +39,9 @@ def main() -> None:
     except CarespineError as error:
         _say(error.message, None)
         sys.exit(1)
+    except OSError as error:
+        _say(f"{error.filename or 'The system'}: {error.strerror or error}.", None)
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
 

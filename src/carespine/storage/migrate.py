@@ -8,6 +8,7 @@ from pathlib import Path
 import psycopg
 import yoyo
 
+from carespine.kernel.errors import Unavailable
 from carespine.storage.types import type_numbers
 
 _FOLDER = Path(__file__).parent / "migrations"
@@ -19,6 +20,12 @@ def migrate(url: str) -> list[str]:
 
     Safe beside a running server and beside another `migrate`: a lock in the database lets one work at a time.
     """
+    try:
+        psycopg.connect(url, connect_timeout=10).close()
+    except psycopg.OperationalError as error:
+        raise Unavailable(
+            "The database cannot be reached; check its address and that it is running."
+        ) from error
     backend = yoyo.get_backend(url.replace("postgresql://", "postgresql+psycopg://", 1))
     try:
         migrations = yoyo.read_migrations(str(_FOLDER))

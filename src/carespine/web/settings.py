@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import tomllib
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
@@ -136,6 +137,8 @@ def load(**given: object) -> Settings:
         raise Misconfigured(f"There is no setting {', '.join(unknown)}: is it misspelt?")
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    except tomllib.TOMLDecodeError as error:
+        raise Misconfigured(f"{CONFIG_FILE} cannot be read as TOML: {error}.") from error
     except ValidationError as error:
         raise Misconfigured(" ".join(_sentence(dict(problem)) for problem in error.errors())) from error
 

@@ -4,6 +4,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do command 
 BIN := .venv/bin
 STAMP := .setup/python
 ARGS ?=
+PYTEST := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check bench docs build browser lock clean
@@ -31,10 +32,14 @@ $(STAMP): requirements-uv.lock requirements-dev.lock pyproject.toml
 demo: setup ## Play the story on the embedded database (ARGS=--check: without a person)
 	@$(BIN)/carespine demo $(ARGS)
 
-test: setup browser ## All tests
+test: setup browser ## All tests (COVERAGE=1: count the lines and branches they reach, and demand enough)
+ifdef COVERAGE
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/coverage run -m pytest $(PYTEST) $(ARGS)
 	@$(BIN)/coverage combine --quiet && $(BIN)/coverage report --fail-under=85
+else
+	@$(BIN)/python -m pytest $(PYTEST) $(ARGS)
+endif
 
 check: setup ## Format, lint, types, layers, generated pages
 	@$(BIN)/ruff format --check .

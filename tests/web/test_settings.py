@@ -148,3 +148,8 @@ def test_settings_do_not_change_while_the_server_runs() -> None:
 )
 def test_which_addresses_only_this_machine_can_reach(host: str, here: bool) -> None:
     assert settings.is_loopback(host) is here
+
+
+def test_a_file_that_is_no_toml_is_refused_by_its_name(folder: Path) -> None:
+    (folder / "carespine.toml").write_text("port = = 1")
+    assert refusal().startswith("carespine.toml cannot be read as TOML: ")

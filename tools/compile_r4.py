@@ -36,18 +36,18 @@ SWAPPED_COMPONENTS = {"DocumentReference-relationship"}
 Resource = dict[str, Any]
 
 
-def read_package(source: Path) -> Iterator[Resource]:
-    """Every definition in the package, in the order of file names."""
+def read_package(source: Path, wanted: re.Pattern[str] = WANTED) -> Iterator[Resource]:
+    """Every definition in the package whose file name is wanted, in the order of file names."""
     if source.is_dir():
         folder = source / "package" if (source / "package").is_dir() else source
         for path in sorted(folder.iterdir()):
-            if WANTED.match(path.name):
+            if wanted.match(path.name):
                 yield msgspec.json.decode(path.read_bytes())
         return
     with tarfile.open(source) as archive:
         members = {Path(member.name).name: member for member in archive.getmembers() if member.isfile()}
         for name in sorted(members):
-            if WANTED.match(name) and (content := archive.extractfile(members[name])):
+            if wanted.match(name) and (content := archive.extractfile(members[name])):
                 yield msgspec.json.decode(content.read())
 
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 from browser_driver import IMAGES_ARE_DRAWN, chromium, served
 from browser_people import Person
-from pages_stage import PRODUCT_ID, assertion, furnish, platform_over, send_readings
+from pages_stage import PRODUCT_ID, assertion, platform_over
 from playwright.sync_api import expect
 
 from carespine.demo.practice.story_people import CONSENTING_PATIENT, GP
 from carespine.security.assertions import ASSERTION_TYPE
 from carespine.web.app import build
+
+if TYPE_CHECKING:
+    from conftest import Place
 
 pytestmark = pytest.mark.browser
 
@@ -23,18 +25,9 @@ REASON = "It showed one patient's readings to another."
 
 
 @pytest.fixture
-def address(database_url: str, tmp_path: Path) -> Iterator[str]:
+def address(practice_with_readings: Place) -> Iterator[str]:
     """The real application, with a patient's readings in it."""
-
-    async def prepare() -> None:
-        platform = platform_over(database_url, tmp_path)
-        await platform.open()
-        await furnish(platform, tmp_path)
-        await send_readings(platform, tmp_path)
-        await platform.close()
-
-    asyncio.run(prepare())
-    with served(build(platform_over(database_url, tmp_path))) as running:
+    with served(build(platform_over(practice_with_readings.url, practice_with_readings.folder))) as running:
         yield running
 
 

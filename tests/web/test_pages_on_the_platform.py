@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from pages_stage import (
@@ -13,32 +13,34 @@ from pages_stage import (
     PRODUCT_ID,
     RUN_ID,
     SUMMARY,
-    furnish,
     platform_over,
-    send_readings,
     window,
 )
 
 from carespine.demo.practice.story_people import CONSENTING_PATIENT, GP, RECEPTIONIST, REFUSING_PATIENT
 from carespine.web.platform import Platform
 
+if TYPE_CHECKING:
+    from conftest import Place
+
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-async def platform(database_url: str, tmp_path: Path) -> AsyncIterator[Platform]:
+async def platform(practice: Place) -> AsyncIterator[Platform]:
     """A practice with accounts and a certified app, before any readings."""
-    made = platform_over(database_url, tmp_path)
+    made = platform_over(practice.url, practice.folder)
     await made.open()
-    await furnish(made, tmp_path)
     yield made
     await made.close()
 
 
 @pytest.fixture
-async def with_readings(platform: Platform, tmp_path: Path) -> Platform:
-    await send_readings(platform, tmp_path)
-    return platform
+async def with_readings(practice_with_readings: Place) -> AsyncIterator[Platform]:
+    made = platform_over(practice_with_readings.url, practice_with_readings.folder)
+    await made.open()
+    yield made
+    await made.close()
 
 
 async def test_the_gp_finds_one_summary_opens_it_and_marks_it_as_reviewed(with_readings):

@@ -20,11 +20,12 @@ COLUMNS: dict[str, list[str]] = {
     "index_number": ["low", "high"],
     "index_quantity": ["unit", "code", "low", "high"],
     "index_string": ["value"],
+    "index_text": ["value"],
     "index_position": ["latitude", "longitude"],
 }
 # Where a period is open: before and after everything that microseconds can count.
 FIRST, LAST = -(2**62), 2**62
-URI, TEXT = ":uri", ":text"
+URI = ":uri"
 # PostgreSQL refuses index entries of more than 2,704 bytes; what is searched is shorter than this by far.
 LONGEST_VALUE = 600
 
@@ -67,8 +68,9 @@ def _add(write: Write, entries: IndexEntries, tables: dict[str, list[Row]]) -> N
     tables["index_quantity"] += [(patient, rid, *amount) for amount in amounts]
     texts = {(param_number(kind, code), value[:LONGEST_VALUE]) for code, value in entries.strings}
     texts |= {(param_number(kind, code + URI), value[:LONGEST_VALUE]) for code, value in entries.uris}
-    texts |= {(param_number(kind, code + TEXT), value[:LONGEST_VALUE]) for code, value in entries.texts}
     tables["index_string"] += [(patient, rid, *text) for text in texts]
+    displays = {(param_number(kind, code), value[:LONGEST_VALUE]) for code, value in entries.texts}
+    tables["index_text"] += [(patient, rid, *display) for display in displays]
     tables["index_position"] += [(patient, rid, *place) for place in set(entries.positions)]
 
 

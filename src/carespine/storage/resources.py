@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from carespine.storage import index_rows
+from carespine.storage.bodies import pack, unpack
 from carespine.storage.rows import Stored, Write
 from carespine.storage.types import type_name, type_number
 
@@ -21,7 +22,8 @@ _POSITIONED: dict[str, list[str]] = {"index_position": []}
 
 def stored(row: asyncpg.Record | Sequence[Any]) -> Stored:
     """A row of the columns type, id, version, updated, deleted, body, patient, rid, in that order."""
-    return Stored(type_name(row[0]), *row[1:8])
+    number, resource_id, version, updated, deleted, packed, patient, rid = row[:8]
+    return Stored(type_name(number), resource_id, version, updated, deleted, unpack(packed), patient, rid)
 
 
 async def read(
@@ -113,7 +115,7 @@ def _resource_record(write: Write) -> tuple[Any, ...]:
         write.version,
         write.updated,
         write.deleted,
-        write.body,
+        pack(write.body),
         keys,
     )
 
@@ -144,7 +146,7 @@ async def _supersede(tx: Connection, updates: Sequence[Write]) -> None:
                 write.version,
                 write.updated,
                 write.deleted,
-                write.body,
+                pack(write.body),
                 sorted(write.entries.keys) if write.entries else [],
             )
             for write, previous in zip(updates, old, strict=True)

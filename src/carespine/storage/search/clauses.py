@@ -14,6 +14,7 @@ from carespine.fhir import json_text
 from carespine.fhir.search import index
 from carespine.fhir.search.criteria import AllOf, AnyOf, Chain, Clause, Criterion, Has
 from carespine.kernel.errors import Invalid
+from carespine.storage.bodies import unpack
 from carespine.storage.search.conditions import any_key, condition
 from carespine.storage.sql import Arguments
 from carespine.storage.types import type_number
@@ -95,7 +96,7 @@ class Compiler:
         ids = {
             resource_id
             for row in found
-            for code, kind, resource_id in index(json_text.read(row["body"])).references
+            for code, kind, resource_id in index(json_text.read(unpack(row["body"]))).references
             if code == has.parameter.code and kind == has.resource_type
         }
         return f"{alias}.id = any({self._arguments.add(sorted(ids))}::text[])"

@@ -20,7 +20,7 @@ from carespine.fhir.search.criteria import (
     Value,
 )
 from carespine.kernel.errors import Invalid
-from carespine.storage.index_rows import LONGEST_VALUE, TEXT, URI, code_number, unit_number
+from carespine.storage.index_rows import LONGEST_VALUE, URI, code_number, unit_number
 from carespine.storage.instants import instant, micros
 from carespine.storage.sql import Arguments
 from carespine.storage.types import param_number
@@ -141,7 +141,7 @@ def _table(criterion: Criterion, now: datetime) -> tuple[str, str, Compare]:
         case UriValue():
             return "index_string", URI, _uri
         case StringValue() if criterion.modifier == "text":
-            return "index_string", TEXT, _contains
+            return "index_text", "", _contains
         case StringValue():
             return "index_string", "", _string
     raise Invalid(f"The parameter {criterion.parameter.code} is not supported by this server yet.")

@@ -399,6 +399,27 @@ async def test_a_suspended_certificate_bites_at_the_next_request_and_lifts_again
     assert (await stage.get("Patient", token)).status_code == 403
 
 
+async def test_a_token_from_before_a_suspension_stays_dead_after_the_reinstatement(stage: Stage) -> None:
+    token = await stage.token()
+    stage.certificates.standings[CLIENT].suspensions = 1
+    refused = await stage.get("Patient", token)
+    assert refused.status_code == 401
+    assert "before a suspension" in refused.text
+    assert (await stage.get("Patient", await stage.token())).status_code == 200
+
+
+async def test_a_token_from_before_a_client_was_disabled_stays_dead_when_it_is_enabled_again(
+    stage: Stage,
+) -> None:
+    token = await stage.token()
+    async with stage.server.platform.database.transaction() as tx:
+        assert await clients.disable(tx, CLIENT)
+    async with stage.server.platform.database.transaction() as tx:
+        assert await clients.enable(tx, CLIENT)
+    assert (await stage.get("Patient", token)).status_code == 401
+    assert (await stage.get("Patient", await stage.token())).status_code == 200
+
+
 async def test_a_client_that_is_disabled_has_no_token_any_more(stage: Stage) -> None:
     token = await stage.token()
     await stage.register(enabled=False)

@@ -54,6 +54,7 @@ class FakeStanding:
     thumbprint: str | None = None
     allowed: bool = True
     reason: str = "in force"
+    suspensions: int = 0
 
 
 @dataclass(slots=True)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from secrets import token_urlsafe
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import argon2
 
 from carespine.kernel.errors import Unauthenticated
-from carespine.security.actor import Actor
+from carespine.security.actor import AccountKind, Actor
 
 if TYPE_CHECKING:
     import asyncpg
@@ -27,7 +28,7 @@ IDLE = timedelta(minutes=30)
 ABSOLUTE = timedelta(hours=12)
 REFUSED = "The user name or the password is not right, or the account is locked for a while."
 
-AccountKind = Literal["patient", "practitioner", "administrator"]
+_USER_NAME = re.compile(r"[A-Za-z0-9._@+\-]{1,64}")
 _hasher = argon2.PasswordHasher()
 
 
@@ -76,9 +77,27 @@ async def save(tx: Connection, account: Account, password: str) -> None:
     )
 
 
+async def set_password(tx: Connection, username: str, password: str) -> bool:
+    """A new password for an account, whose sessions end; False where there is no such account."""
+    await tx.execute("delete from web_session where username = $1", username)
+    done = await tx.execute(
+        "update account set password = $2, failures = 0, locked_until = null where username = $1",
+        username,
+        _hasher.hash(password),
+    )
+    return done == "UPDATE 1"
+
+
+def is_user_name(text: str) -> bool:
+    """Whether an account may be called this."""
+    return _USER_NAME.fullmatch(text) is not None
+
+
 async def exists(connection: Connection, username: str) -> bool:
     """Whether there is such an account; for the record only, never for an answer."""
-    return bool(await connection.fetchval("select true from account where username = $1", username))
+    return is_user_name(username) and bool(
+        await connection.fetchval("select true from account where username = $1", username)
+    )
 
 
 async def sign_in(tx: Connection, username: str, password: str, *, now: datetime) -> str:
@@ -87,7 +106,8 @@ async def sign_in(tx: Connection, username: str, password: str, *, now: datetime
     The failure is counted by the caller's transaction: commit it also when this raises.
     """
     row = await tx.fetchrow(
-        "select password, locked_until, enabled from account where username = $1 for update", username
+        "select password, locked_until, enabled from account where username = $1 for update",
+        username if is_user_name(username) else "",
     )
     right = _verifies(row["password"] if row else _decoy(), password)
     locked = row is not None and row["locked_until"] is not None and row["locked_until"] > now

@@ -7,7 +7,8 @@ from typing import Literal
 
 from carespine.kernel.ids import patient_key
 
-Kind = Literal["patient", "practitioner", "administrator", "app", "system", "open"]
+AccountKind = Literal["patient", "practitioner", "administrator", "officer"]
+Kind = Literal["patient", "practitioner", "administrator", "officer", "app", "system", "open"]
 
 # Purposes of use, from the HL7 v3 code system ActReason.
 TREATMENT = "TREAT"

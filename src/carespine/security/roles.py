@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
-from carespine.security.actor import Actor
+from carespine.kernel.errors import Invalid
+from carespine.security import scopes
+from carespine.security.actor import AccountKind, Actor
 
 # Resource types that describe services, not patients; anyone who is signed in may read them.
 DIRECTORY = frozenset(
@@ -35,8 +35,37 @@ _ROLES: dict[str, tuple[frozenset[str] | None, str]] = {
     "nurse": (None, _CLINICIAN),
     "receptionist": (_ADMINISTRATIVE, _CLINICIAN),
 }
+# Every role that an account can have, with the kind of actor it makes of its holder.
+ROLES: dict[str, AccountKind] = {
+    **dict.fromkeys(_ROLES, "practitioner"),
+    "patient": "patient",
+    "administrator": "administrator",
+    "privacy officer": "officer",
+    "auditor": "officer",
+}
+_OTHERS = {
+    "patient": "reads their own record, decides on sharing, sees who looked",
+    "administrator": "decides on products and their certificates; no patient data",
+    "privacy officer": "sees every emergency access and reads the audit trail; no other patient data",
+    "auditor": "reads the audit trail; no other patient data",
+}
 _PATIENT_MAY_WRITE = frozenset({"Consent"})
-_SCOPE = re.compile(r"(?:system|user|patient)/(?P<type>\*|[A-Za-z]+)\.(?P<letters>c?r?u?d?s?)")
+
+
+def kind_of(role: str) -> AccountKind:
+    """The kind of actor that a role makes of its holder; raises Invalid where there is no such role."""
+    if role not in ROLES:
+        raise Invalid(f"There is no role {role!r}: {', '.join(sorted(ROLES))}.")
+    return ROLES[role]
+
+
+def about(role: str) -> str:
+    """What a role may do, in a sentence."""
+    if role in _ROLES:
+        types, _ = _ROLES[role]
+        of_what = "every type of resource" if types is None else ", ".join(sorted(types))
+        return f"reads, searches and writes {of_what} of the patients its organisation looks after"
+    return _OTHERS[role]
 
 
 def allows(actor: Actor, resource_type: str, interaction: str) -> bool:
@@ -47,7 +76,7 @@ def allows(actor: Actor, resource_type: str, interaction: str) -> bool:
     if actor.kind in ("open", "system"):
         return True
     if actor.kind == "app":
-        return _scoped(actor.scopes, resource_type, interaction)
+        return any(scope.covers(resource_type, interaction) for scope in scopes.resource_scopes(actor.scopes))
     if resource_type in DIRECTORY:
         return interaction in "rs"
     if actor.kind == "patient":
@@ -56,32 +85,3 @@ def allows(actor: Actor, resource_type: str, interaction: str) -> bool:
         types, letters = _ROLES.get(actor.role, (frozenset(), ""))
         return interaction in letters and (types is None or resource_type in types)
     return False
-
-
-def _scoped(scopes: frozenset[str], resource_type: str, interaction: str) -> bool:
-    for scope in scopes:
-        found = _SCOPE.fullmatch(scope)
-        if found and found["type"] in ("*", resource_type) and interaction in found["letters"]:
-            return True
-    return False
-
-
-def is_scope(text: str) -> bool:
-    """Whether `text` is a SMART v2 resource scope this server understands."""
-    found = _SCOPE.fullmatch(text)
-    return bool(found and found["letters"])
-
-
-def within(wanted: str, granted: frozenset[str]) -> bool:
-    """Whether a wanted scope asks for nothing beyond the granted ones."""
-    found = _SCOPE.fullmatch(wanted)
-    if not found or not found["letters"]:
-        return False
-    if found["type"] == "*":
-        return wanted in granted or all(_scoped_any(granted, letter) for letter in found["letters"])
-    return all(_scoped(granted, found["type"], letter) for letter in found["letters"])
-
-
-def _scoped_any(granted: frozenset[str], letter: str) -> bool:
-    matches = (_SCOPE.fullmatch(scope) for scope in granted)
-    return any(found and found["type"] == "*" and letter in found["letters"] for found in matches)

@@ -13,7 +13,7 @@ from joserfc.errors import JoseError
 
 from carespine.kernel.clock import Clock
 from carespine.kernel.errors import CarespineError, Forbidden, Unauthenticated
-from carespine.security import assertions, clients, roles
+from carespine.security import assertions, clients, scopes
 from carespine.security.actor import Actor
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ class Standing(Protocol):
     def allowed(self) -> bool: ...
     @property
     def reason(self) -> str: ...
+    @property
+    def suspensions(self) -> int: ...
 
 
 class CertificatePort(Protocol):
@@ -70,7 +72,11 @@ class Grant:
     expires_in: int
     scope: str
     client: Client
-    certificate: str | None
+    standing: Standing | None
+
+    @property
+    def certificate(self) -> str | None:
+        return self.standing.certificate_id if self.standing else None
 
 
 class TokenService:
@@ -112,9 +118,9 @@ class TokenService:
             client = await self._authenticate(tx, claimed, text)
         # The assertion is used up from here on, also where what follows is refused.
         async with self._database.connection() as connection:
-            certificate = await self._certificate(connection, client)
-        scopes = _grantable(form.get("scope") or "", client)
-        return self._issue(client, scopes, certificate)
+            standing = await self._certificate(connection, client)
+        granted = _grantable(form.get("scope") or "", client)
+        return self._issue(client, granted, standing)
 
     async def actor(self, token: str, *, address: str | None = None, request_id: str | None = None) -> Actor:
         """Who a bearer token speaks for, now: signature, life, client and certificate all hold.
@@ -125,12 +131,14 @@ class TokenService:
         claims = self._claims(token)
         async with self._database.connection() as connection:
             client = await clients.find(connection, claims["client_id"])
-            if client is None or not client.enabled:
+            if client is None or not client.enabled or client.generation != claims.get("generation"):
                 raise Unauthenticated("The client of this token is not registered, or was disabled.")
             if client.certified:
                 standing = await self._certificates.standing(connection, client.client_id)
                 if not standing.allowed or standing.certificate_id != claims.get("certificate"):
                     raise Forbidden(f"The certificate does not permit this: {standing.reason}")
+                if standing.suspensions != claims.get("suspensions"):
+                    raise Unauthenticated("The access token is from before a suspension: ask for a new one.")
         return Actor(
             "app",
             client.client_id,
@@ -155,7 +163,7 @@ class TokenService:
 
     async def _authenticate(self, tx: Connection, claimed: str, text: str) -> Client:
         client = await clients.find(tx, claimed)
-        if client is None or not client.enabled:
+        if client is None or not client.enabled or client.method != "private_key_jwt":
             raise TokenError(
                 "invalid_client", "The client is not registered here, or was disabled.", status=401
             )
@@ -178,7 +186,7 @@ class TokenService:
             )
         return client
 
-    async def _certificate(self, connection: Connection, client: Client) -> str | None:
+    async def _certificate(self, connection: Connection, client: Client) -> Standing | None:
         if not client.certified:
             return None
         standing = await self._certificates.standing(connection, client.client_id)
@@ -195,11 +203,11 @@ class TokenService:
                 "The certificate is bound to another key than the client's.",
                 client_id=client.client_id,
             )
-        return standing.certificate_id
+        return standing
 
-    def _issue(self, client: Client, scopes: frozenset[str], certificate: str | None) -> Grant:
+    def _issue(self, client: Client, granted: frozenset[str], standing: Standing | None) -> Grant:
         now = int(self._clock().timestamp())
-        scope = " ".join(sorted(scopes))
+        scope = " ".join(sorted(granted))
         claims: dict[str, Any] = {
             "iss": self._base_url,
             "aud": self.audience,
@@ -209,11 +217,12 @@ class TokenService:
             "exp": now + ACCESS_TOKEN_LIFE_S,
             "jti": token_urlsafe(16),
             "scope": scope,
+            "generation": client.generation,
         }
-        if certificate:
-            claims["certificate"] = certificate
+        if standing:
+            claims |= {"certificate": standing.certificate_id, "suspensions": standing.suspensions}
         token = jwt.encode({"alg": _ALGORITHM, "typ": _TYPE, "kid": self._key.kid}, claims, self._key)
-        return Grant(token, ACCESS_TOKEN_LIFE_S, scope, client, certificate)
+        return Grant(token, ACCESS_TOKEN_LIFE_S, scope, client, standing)
 
     def _claims(self, token: str) -> Mapping[str, Any]:
         claims = self._verified.get(token) or self._verify(token)
@@ -239,14 +248,15 @@ class TokenService:
 
 
 def _grantable(wanted: str, client: Client) -> frozenset[str]:
-    scopes = frozenset(wanted.split())
-    if not scopes:
-        return client.scopes
-    if beyond := sorted(scope for scope in scopes if not roles.within(scope, client.scopes)):
+    own = frozenset(scope for scope in client.scopes if scope.startswith("system/"))
+    asked = frozenset(wanted.split())
+    if not asked:
+        return own
+    if beyond := sorted(scope for scope in asked if not scopes.within(scope, own)):
         raise TokenError(
             "invalid_scope", f"Not granted to this client: {' '.join(beyond)}.", client_id=client.client_id
         )
-    return scopes
+    return asked
 
 
 async def forget_expired_assertions(tx: Connection, *, now: float | None = None) -> None:

@@ -145,6 +145,8 @@ class Standing:
     thumbprint: str | None
     allowed: bool
     reason: str
+    # How often it has been suspended: a token from before a suspension carries a smaller number.
+    suspensions: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -289,4 +289,5 @@ async def standing(connection: Connection, client_id: str, *, now: datetime) -> 
         thumbprint=chosen.thumbprint,
         allowed=found.allowed,
         reason=f"{chosen.product} {chosen.version} is {found.state}: {found.reason}",
+        suspensions=sum(line.event is Event.SUSPEND for each in applications for line in logs[each.id]),
     )

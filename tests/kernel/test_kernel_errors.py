@@ -13,7 +13,7 @@ from carespine.kernel.errors import CarespineError, Issue
 # FHIR R4, value set issue-type: the codes that our errors use.
 ISSUE_TYPES = {
     "invalid", "login", "forbidden", "not-found", "not-supported", "conflict", "deleted", "too-long",
-    "throttled", "transient", "exception",
+    "throttled", "transient", "exception", "too-costly",
 }  # fmt: skip
 CLASSES = [
     found

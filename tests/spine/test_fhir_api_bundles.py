@@ -72,6 +72,124 @@ async def test_references_between_new_resources_follow_the_ids_they_are_given(se
     assert await server.found(f"Observation?subject={person}") == [observed.split("/")[1]]
 
 
+async def _stored(server: Server, sent: Tree) -> list[Tree]:
+    """What a transaction stored, in the order of its entries."""
+    reply = await server.post("", sent, prefer="return=representation")
+    assert reply.status_code == 200, reply.text
+    return [part["resource"] for part in reply.json()["entry"]]
+
+
+async def test_links_in_elements_of_type_uri_and_in_the_narrative_follow_too(server: Server) -> None:
+    div = (
+        f'<div xmlns="http://www.w3.org/1999/xhtml"><a href="{PERSON}">her</a> <a href="{PERSON}#x">part</a> '
+        f'<img src="{PERSON}" alt="x"/> <a href="urn:uuid:other">other</a> {PERSON}</div>'
+    )
+    attachment = {"contentType": "text/plain", "url": PERSON, "title": PERSON}
+    document = {
+        "resourceType": "DocumentReference",
+        "text": {"status": "generated", "div": div},
+        "status": "current",
+        "description": PERSON,
+        "extension": [{"url": "http://a", "valueUri": PERSON}, {"url": "http://b", "valueString": PERSON}],
+        "content": [{"attachment": attachment}],
+    }
+    stored, person = await _stored(
+        server,
+        bundle(
+            "transaction",
+            entry("POST", "DocumentReference", document, ORDER),
+            entry("POST", "Patient", patient(), PERSON),
+        ),
+    )
+    link = f"Patient/{person['id']}"
+    assert stored["content"][0]["attachment"] == {**attachment, "url": link}
+    assert stored["description"] == PERSON
+    assert [extension.get("valueUri", extension.get("valueString")) for extension in stored["extension"]] == [
+        link, PERSON,
+    ]  # fmt: skip
+    assert stored["text"]["div"] == div.replace(f'"{PERSON}', f'"{link}')
+
+
+@pytest.mark.parametrize(
+    ("full_url", "reference", "follows"),
+    [
+        ("http://else.example/fhir/Observation/9", "Patient/1", True),
+        ("http://else.example/fhir/Observation/9", "http://else.example/fhir/Patient/1", True),
+        ("http://third.example/fhir/Observation/9", "Patient/1", False),
+        (ORDER, "Patient/1", False),
+        (None, "http://else.example/fhir/Patient/1", True),
+    ],
+)
+async def test_a_relative_reference_means_the_server_of_its_full_url(
+    dates: Server, full_url: str | None, reference: str, follows: bool
+) -> None:
+    stored, person = await _stored(
+        dates,
+        bundle(
+            "transaction",
+            entry("POST", "Observation", observation(reference), full_url),
+            entry("POST", "Patient", patient(), "http://else.example/fhir/Patient/1"),
+        ),
+    )
+    assert stored["subject"]["reference"] == (f"Patient/{person['id']}" if follows else reference)
+
+
+async def test_two_creations_under_one_condition_make_one_resource(server: Server) -> None:
+    other = "urn:uuid:0a0e2c2a-0000-4000-8000-000000000003"
+    sent = bundle(
+        "transaction",
+        entry("POST", "Patient", patient(), PERSON, ifNoneExist="identifier=http://a|1"),
+        entry("POST", "Observation", observation(other), ORDER),
+        entry("POST", "Patient", patient(), other, ifNoneExist="identifier=http://a|1"),
+    )
+    assert await statuses(server, sent) == ["201", "201", "200"]
+    (person,) = await server.found("Patient")
+    assert len(await server.found(f"Observation?subject=Patient/{person}")) == 1
+
+
+async def test_an_operation_can_be_an_entry(server: Server) -> None:
+    await server.put(patient(id="ann"))
+    label = {
+        "resourceType": "Parameters",
+        "parameter": [{"name": "meta", "valueMeta": {"profile": ["http://p"]}}],
+    }
+    for kind in ("batch", "transaction"):
+        sent = bundle(
+            kind,
+            entry("POST", "Patient/ann/$meta-add", label),
+            entry("GET", "Patient/ann/$meta"),
+            entry("GET", f"{FHIR}/Patient/ann"),
+        )
+        reply = await server.post("", sent)
+        assert reply.status_code == 200, reply.text
+        shown = [part["resource"] for part in reply.json()["entry"]]
+        assert shown[1]["parameter"][0]["valueMeta"]["profile"] == ["http://p"]
+        assert shown[2]["meta"]["profile"] == ["http://p"]
+
+
+async def test_a_reader_in_a_bundle_that_has_it_already_is_told_so(server: Server) -> None:
+    await server.put(patient(id="ann"))
+    for since, status in (("2999-01-01T00:00:00Z", "304"), ("1999-01-01T00:00:00Z", "200")):
+        for kind in ("batch", "transaction"):
+            sent = bundle(kind, entry("GET", "Patient/ann", ifModifiedSince=since))
+            assert await statuses(server, sent) == [status]
+    leap = bundle("batch", entry("GET", "Patient/ann", ifModifiedSince="2016-12-31T23:59:60Z"))
+    assert await statuses(server, leap) == ["400"]
+
+
+@pytest.mark.parametrize("kind", ["batch", "transaction"])
+async def test_each_answer_in_a_bundle_says_where_when_and_which_version(dates: Server, kind: str) -> None:
+    sent = bundle(
+        kind, entry("POST", "Patient", patient()), entry("PUT", f"Patient/{kind}", patient(id=kind))
+    )
+    for part in (await dates.post("", sent)).json()["entry"]:
+        response = part["response"]
+        assert response["etag"] == 'W/"1"'
+        assert response["location"].startswith(f"{FHIR}/Patient/")
+        assert response["location"].endswith("/_history/1")
+        assert response["lastModified"][:4] >= "2020"
+
+
 @pytest.fixture(scope="module")
 async def kept(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
     """A server with one patient, for requests that must not change anything."""
@@ -283,10 +401,20 @@ async def test_an_empty_bundle_is_answered_with_an_empty_bundle(server: Server) 
 
 
 @pytest.mark.parametrize(
-    ("prefer", "returned"), [("return=representation", True), ("return=minimal", False), ("", False)]
+    ("prefer", "returned"),
+    [
+        ("return=representation", True),
+        ('return="representation"', True),
+        ("handling=lenient, return=representation", True),
+        ("return=minimal", False),
+        ("return=OperationOutcome", False),
+        ("", False),
+    ],
 )
 async def test_prefer_decides_whether_a_transaction_returns_its_resources(
     server: Server, prefer: str, returned: bool
 ) -> None:
     reply = await server.post("", bundle("transaction", entry("POST", "Patient", patient())), prefer=prefer)
     assert ("resource" in reply.json()["entry"][0]) is returned
+    assert ("outcome" in reply.json()["entry"][0]["response"]) is ("OperationOutcome" in prefer)
+    codec.check(reply.json())

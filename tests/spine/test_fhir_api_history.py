@@ -59,8 +59,15 @@ async def _versions(server: Server, url: str) -> list[str]:
         ("Patient/ann/_history?_since=2026-01-03T10:00:00%2B01:00", ["ann4", "ann3"]),
         ("Patient/ann/_history?_since=2027", []),
         ("Patient/bob/_history?_since=2026-01-03", ["bob2"]),
-        ("Patient/ann/_history?_at=2026-01-02", ["ann2"]),
+        ("Patient/ann/_history?_at=2026-01-02", ["ann2", "ann1"]),
+        ("Patient/ann/_history?_at=2026-01-02T08:59:59Z", ["ann1"]),
+        ("Patient/ann/_history?_at=2026-01-02T09:00:00Z", ["ann2"]),
         ("Patient/ann/_history?_at=2026-01", ["ann4", "ann3", "ann2", "ann1"]),
+        ("Patient/ann/_history?_at=2027", ["ann4"]),
+        ("Patient/bob/_history?_at=2026-01-03", ["bob2", "bob1"]),
+        ("Patient/bob/_history?_at=2026-01-04", []),
+        ("Patient/ann/_history?_since=2026-01-03&_at=2026-01-02", []),
+        ("Patient/ann/_history?_summary=count", []),
         ("Patient/ann/_history?_at=2025", []),
         ("Patient/_history", ["ann4", "bob2", "ann3", "bob1", "ann2", "ann1"]),
         ("Patient/_history?_since=2026-01-03", ["ann4", "bob2", "ann3"]),
@@ -90,6 +97,39 @@ async def test_the_pages_of_a_history_together_are_the_history(server: Server, c
     assert paged == whole
 
 
+@pytest.mark.parametrize("url", ["Patient/moving/_history", "Patient/_history", "_history"])
+async def test_the_pages_of_a_history_stay_in_place_while_others_write(
+    database_url: str, tmp_path: Path, url: str
+) -> None:
+    async with serving(database_url, tmp_path, open=True) as server:
+        moving = {"resourceType": "Patient", "id": "moving"}
+        for _ in range(5):
+            await server.write("Patient/moving", moving)
+        following: str | None = f"{url}?_count=2"
+        paged: list[str] = []
+        while following:
+            bundle = (await server.get(following)).json()
+            assert bundle["total"] == 5
+            paged += [entry["response"]["etag"] for entry in bundle["entry"]]
+            onward = [link["url"] for link in bundle["link"] if link["relation"] == "next"]
+            following = onward[0].removeprefix(f"{FHIR}/") if onward else None
+            await server.write("Patient/moving", moving)
+    assert paged == ['W/"5"', 'W/"4"', 'W/"3"', 'W/"2"', 'W/"1"']
+
+
+@pytest.mark.parametrize(
+    "cursor", ["", "1", "1.2.3", "1.2.3.4.5", "x.1.1.1", "-1.1.1.1", "9" * 19 + ".1.1.1"]
+)
+async def test_a_place_in_a_history_that_nobody_gave_is_no_server_error(server: Server, cursor: str) -> None:
+    assert (await server.get(f"_history?_cursor={cursor}")).status_code in (200, 400)
+
+
+async def test_a_history_takes_part_of_each_version(server: Server) -> None:
+    newest = (await server.get("Patient/ann/_history?_count=1&_elements=gender")).json()["entry"][0]
+    assert set(newest["resource"]) == {"resourceType", "id", "meta"}
+    assert newest["resource"]["meta"]["tag"][0]["code"] == "SUBSETTED"
+
+
 async def test_each_entry_of_a_history_says_what_was_asked_and_what_came(server: Server) -> None:
     bundle = (await server.get("Patient/bob/_history?_pretty=true")).json()
     codec.check(bundle)
@@ -97,6 +137,7 @@ async def test_each_entry_of_a_history_says_what_was_asked_and_what_came(server:
     assert deletion["request"] == {"method": "DELETE", "url": "Patient/bob"}
     assert deletion["response"]["status"].startswith("204")
     assert "resource" not in deletion
+    assert creation["request"] == {"method": "PUT", "url": "Patient/bob"}
     assert creation["response"]["status"].startswith("201")
     assert creation["response"]["lastModified"] == "2026-01-02T09:00:00.000Z"
     assert creation["resource"]["meta"] == {"versionId": "1", "lastUpdated": "2026-01-02T09:00:00.000Z"}

@@ -106,7 +106,7 @@ async def test_a_deleted_resource_is_gone_keeps_its_history_and_can_come_back(se
     assert (await server.get("Patient/ann/_history/1")).status_code == 200
     assert await server.found("Patient?name=abel") == []
     history = (await server.get("Patient/ann/_history")).json()
-    assert [entry["request"]["method"] for entry in history["entry"]] == ["DELETE", "POST"]
+    assert [entry["request"]["method"] for entry in history["entry"]] == ["DELETE", "PUT"]
     assert "resource" not in history["entry"][0]
     back = await server.write("Patient/ann", ANN)
     assert (back.status_code, back.headers["etag"]) == (201, 'W/"3"')
@@ -121,6 +121,9 @@ async def test_a_reader_that_has_the_version_already_is_told_so(server: Server) 
         ({"if_none_match": 'W/"1"'}, 304),
         ({"if_none_match": 'W/"2"'}, 200),
         ({"if_none_match": "nonsense"}, 200),
+        ({"if_none_match": 'W/"7", W/"1"'}, 304),
+        ({"if_none_match": '"1"'}, 304),
+        ({"if_none_match": "*"}, 304),
         ({"if_modified_since": modified}, 304),
         ({"if_modified_since": "Fri, 31 Dec 9999 23:59:59 GMT"}, 304),
         ({"if_modified_since": "Thu, 01 Jan 1970 00:00:00 GMT"}, 200),
@@ -134,6 +137,41 @@ async def test_a_reader_that_has_the_version_already_is_told_so(server: Server) 
         assert reply.status_code == status, headers
         assert reply.headers["etag"] == 'W/"1"'
         assert bool(reply.content) == (status == 200)
+
+
+async def test_a_version_that_the_reader_has_is_not_sent_again(reading: Server) -> None:
+    for url in ("Patient/ann", "Patient/ann/_history/1"):
+        assert (await reading.get(url, if_none_match='W/"1"')).status_code == 304
+        assert (await reading.get(url, if_none_match='W/"2"')).status_code == 200
+
+
+async def test_a_put_that_may_only_create_replaces_nothing(server: Server) -> None:
+    assert (await server.write("Patient/ann", ANN, if_none_match="*")).status_code == 201
+    assert (await server.write("Patient/ann", ANN, if_none_match="*")).status_code == 412
+    assert (await server.get("Patient/ann")).headers["etag"] == 'W/"1"'
+    await server.request("DELETE", "Patient/ann")
+    assert (await server.write("Patient/ann", ANN, if_none_match="*")).status_code == 201
+
+
+async def test_what_a_client_says_of_version_and_time_is_replaced_and_the_rest_is_kept(
+    server: Server,
+) -> None:
+    tag, label = {"system": "http://a", "code": "t"}, {"system": "http://a", "code": "s"}
+    meta = {"versionId": "77", "lastUpdated": "1999-01-01T00:00:00Z", "tag": [tag], "security": [label]}
+    for reply in (
+        await server.post("Patient", {**ANN, "meta": meta}),
+        await server.write("Patient/ann", {**ANN, "meta": meta}),
+    ):
+        made = reply.json()["meta"]
+        assert made["versionId"] == "1"
+        assert made["lastUpdated"] > "2020"
+        assert (made["tag"], made["security"]) == ([tag], [label])
+
+
+@pytest.mark.parametrize("resource_id", ["a_b", "a" * 65, "%C3%A9", "a%20b", "%00"])
+async def test_an_id_that_cannot_be_one_is_not_created(reading: Server, resource_id: str) -> None:
+    reply = await reading.write(f"Patient/{resource_id}", ANN)
+    assert (reply.status_code, reply.json()["issue"][0]["code"]) == (400, "invalid")
 
 
 async def test_head_answers_as_get_without_the_body(server: Server) -> None:
@@ -174,7 +212,6 @@ async def test_head_answers_as_get_without_the_body(server: Server) -> None:
         ("POST", "Patient/ann", 405),
         ("PATCH", "Patient", 405),
         ("PATCH", "", 405),
-        ("OPTIONS", "Patient/ann", 405),
         ("BREW", "Patient/ann", 405),
         ("POST", "metadata", 404),
         ("POST", "_search", 404),
@@ -253,6 +290,14 @@ async def test_prefer_decides_what_a_write_returns(server: Server, prefer: str, 
         ("", "text/turtle, application/json;q=0.5", 200),
         ("", "application/*", 200),
         ("", "text/html, */*;q=0.1", 200),
+        ("", "", 200),
+        ("", "application/fhir+json;q=0, application/fhir+xml;q=0", 406),
+        ("", "text/html", 406),
+        ("", "*/*;q=0", 406),
+        ("", "application/fhir+json; fhirVersion=4.0.1", 200),
+        ("", "application/fhir+json; fhirVersion=3.0", 406),
+        ("", 'application/fhir+json; fhirVersion="5.0", application/fhir+json', 200),
+        ("?_format=JSON", "text/html", 200),
     ],
 )
 async def test_json_is_written_and_another_format_is_refused(
@@ -305,6 +350,9 @@ async def test_an_unknown_summary_is_refused(reading: Server) -> None:
         ("APPLICATION/FHIR+JSON", 201),
         ("application/fhir+json; charset=iso-8859-1", 415),
         ("application/fhir+json; charset=utf-16", 415),
+        ("application/fhir+json; fhirVersion=4.0", 201),
+        ("application/fhir+json; fhirVersion=3.0", 415),
+        ("application/fhir+json; charset=utf-8; fhirVersion=5.0", 415),
         ("application/fhir+turtle", 415),
         ("text/plain", 415),
         ("", 415),

@@ -153,3 +153,21 @@ def test_which_addresses_only_this_machine_can_reach(host: str, here: bool) -> N
 def test_a_file_that_is_no_toml_is_refused_by_its_name(folder: Path) -> None:
     (folder / "carespine.toml").write_text("port = = 1")
     assert refusal().startswith("carespine.toml cannot be read as TOML: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "origins"),
+    [
+        ("", set()),
+        ("https://a.example", {"https://a.example"}),
+        ("https://a.example, http://localhost:3000,", {"https://a.example", "http://localhost:3000"}),
+        ("*", {"*"}),
+    ],
+)
+def test_the_origins_of_browsers_apps_are_a_list(text: str, origins: set[str]) -> None:
+    assert settings.load(cors_origins=text).origins == origins
+
+
+@pytest.mark.parametrize("text", ["a.example", "https://a.example/", "https://a.example/app", "null"])
+def test_what_is_no_origin_is_refused(text: str) -> None:
+    assert "is not an origin" in refusal(cors_origins=text)

@@ -13,6 +13,7 @@ CarespineError
 ├── TooLarge             the body is over the limit                                 413
 ├── UnsupportedMedia     the body's format is not one we read                       415
 ├── TooMany              slow down                                                  429
+├── TooCostly            the answer would take longer than a request may            503
 ├── Unavailable          a part we depend on is away; try again                     503
 └── Misconfigured        a setting is wrong or unsafe; the start is refused          -
 """
@@ -103,6 +104,10 @@ class UnsupportedMedia(CarespineError):
 
 class TooMany(CarespineError):
     status, code = 429, "throttled"
+
+
+class TooCostly(CarespineError):
+    status, code = 503, "too-costly"
 
 
 class Unavailable(CarespineError):

@@ -9,6 +9,7 @@ from hashlib import blake2b
 from secrets import token_bytes
 
 _FHIR_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+_NEW_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 NOT_PATIENT_SCOPED = 0
 
 
@@ -24,6 +25,11 @@ def new_id() -> str:
     raw[6] = 0x70 | (raw[6] & 0x0F)
     raw[8] = 0x80 | (raw[8] & 0x3F)
     return str(uuid.UUID(bytes=bytes(raw)))
+
+
+def is_new_id(text: str) -> bool:
+    """Whether the id is of the kind that `new_id` makes."""
+    return _NEW_ID.fullmatch(text) is not None
 
 
 def hash63(*parts: str) -> int:

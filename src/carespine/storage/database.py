@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import asyncpg
 
-from carespine.kernel.errors import Invalid, Unavailable
+from carespine.kernel.errors import Invalid, TooCostly, Unavailable
 
 if TYPE_CHECKING:
     Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]
@@ -35,6 +35,8 @@ _LOST = (
     asyncpg.TooManyConnectionsError,
 )
 _AWAY = (OSError, *_LOST)
+_TOO_SLOW = (asyncpg.QueryCanceledError, TimeoutError)
+_GRACE_S = 5
 # U+0000: JSON and HTTP can carry it, the text of PostgreSQL cannot.
 _NOT_TEXT = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)
 
@@ -46,8 +48,9 @@ async def _keep_state(_connection: object) -> None:
 class Database:
     """A pool to one PostgreSQL; `connection()` for single statements, `transaction()` for a verb."""
 
-    def __init__(self, url: str, *, min_size: int = 2, max_size: int = 16) -> None:
-        self._url, self._min, self._max = url, min_size, max_size
+    def __init__(self, url: str, *, min_size: int = 2, max_size: int = 16, longest_s: int = 0) -> None:
+        """`longest_s` is how long a statement may take; 0 for as long as it needs."""
+        self._url, self._min, self._max, self._longest_s = url, min_size, max_size, longest_s
         self._pool: Pool | None = None
 
     async def open(self) -> None:
@@ -58,10 +61,12 @@ class Database:
                 min_size=self._min,
                 max_size=self._max,
                 reset=_keep_state,
-                command_timeout=120,
+                # The server ends a statement itself; this is for a server that no longer answers.
+                command_timeout=self._longest_s + _GRACE_S if self._longest_s else None,
                 server_settings={
                     "plan_cache_mode": "force_custom_plan",
                     "timezone": "UTC",
+                    "statement_timeout": str(self._longest_s * 1000),
                     "application_name": "carespine",
                 },
             )
@@ -77,7 +82,8 @@ class Database:
     async def connection(self) -> AsyncIterator[Connection]:
         """A connection outside any transaction: each statement stands for itself.
 
-        Raises Unavailable where the server is lost, Invalid for text that no database can hold.
+        Raises Unavailable where the server is lost, TooCostly where a statement takes too long, Invalid for text
+        that no database can hold.
         """
         if self._pool is None:
             raise Unavailable("The database is not open.")
@@ -89,6 +95,8 @@ class Database:
             yield connection
         except _LOST as error:
             raise Unavailable(_TRY_AGAIN) from error
+        except _TOO_SLOW as error:
+            raise TooCostly("This asks more of the database than it may: narrow the search.") from error
         except _NOT_TEXT as error:
             raise Invalid("A text holds a character that cannot be stored (U+0000).") from error
         finally:

@@ -19,6 +19,7 @@ from carespine.kernel.errors import CarespineError
 from carespine.security import audit_seal
 from carespine.security.tokens import forget_expired_assertions
 from carespine.web import discovery, logs, pages, wiring
+from carespine.web.cors import Cors
 from carespine.web.fhir_endpoint import PREFIX, FhirEndpoint
 from carespine.web.gate import Gate
 from carespine.web.platform import Platform
@@ -72,7 +73,13 @@ def build(platform: Platform) -> ASGIApp:
             await rest(scope, receive, send)
 
     settings = platform.settings
-    return Gate(choose, limit=settings.max_in_flight, https=settings.address.startswith("https://"))
+    shared = Cors(choose, settings.origins) if settings.origins else choose
+    return Gate(
+        shared,
+        limit=settings.max_in_flight,
+        https=settings.address.startswith("https://"),
+        longest_url=settings.max_url_kb * 1024,
+    )
 
 
 async def _seal(platform: Platform) -> None:

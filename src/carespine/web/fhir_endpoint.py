@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from carespine.kernel.errors import CarespineError, Invalid, TooLarge
+from carespine.kernel.errors import CarespineError, Invalid, NotFound, TooLarge
 from carespine.security.actor import TREATMENT
 from carespine.security.bearer import bearer_actor
-from carespine.spine.fhir_api import answer, formats
+from carespine.spine.fhir_api import answer, formats, methods
+from carespine.spine.fhir_api.answer import Answer
 from carespine.spine.fhir_api.exchange import Exchange
 from carespine.spine.fhir_api.pairs import query_pairs
+from carespine.web import coding
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
-    from carespine.spine.fhir_api.answer import Answer
     from carespine.web.platform import Platform
 
 PREFIX = "/fhir"
@@ -32,6 +33,9 @@ class FhirEndpoint:
         given = await self._answer(scope, receive)
         body = given.body if given.body is not None else b""
         headers = [(name.lower().encode(), value.encode()) for name, value in given.headers.items()]
+        if len(body) >= coding.WORTH_PACKING and coding.wanted(scope):
+            body = coding.packed(body)
+            headers += coding.HEADERS
         if given.body and "Content-Type" not in given.headers:
             headers.append((b"content-type", answer.CONTENT_TYPE.encode()))
         if given.status not in (204, 304):
@@ -47,6 +51,8 @@ class FhirEndpoint:
             parts = tuple(part for part in path.split("/") if part)  # ASGI has decoded the path
             pairs = tuple(query_pairs(scope["query_string"].decode("latin-1")))
             in_xml = formats.wants_xml(pairs, headers)
+            if scope["method"] == "OPTIONS":
+                return options(parts)
             if parts == ("metadata",) and scope["method"] in ("GET", "HEAD"):
                 return self._platform.fhir.metadata(
                     self._base, pretty=("_pretty", "true") in pairs, in_xml=in_xml
@@ -70,10 +76,19 @@ class FhirEndpoint:
         return await self._platform.fhir.answer(exchange)
 
 
+def options(parts: tuple[str, ...]) -> Answer:
+    """What may be done at an address; raises NotFound where there is none."""
+    if not methods.allowed(parts):
+        raise NotFound(f"There is no {'/'.join(parts)[:80]!r} here.")
+    return Answer(
+        204,
+        None,
+        methods.allow(parts) | {"Accept-Patch": "application/json-patch+json, application/fhir+json"},
+    )
+
+
 async def _body(receive: Receive, headers: dict[str, str], limit: int) -> bytes:
-    """The whole body, of at most `limit` bytes; raises TooLarge before more is read."""
-    if headers.get("content-encoding", "identity") not in ("identity", ""):
-        raise Invalid("Compressed bodies are not read here; send the JSON as it is.")
+    """The whole body, unpacked, of at most `limit` bytes; raises TooLarge before more is read."""
     announced = headers.get("content-length", "0")
     if not (announced.isascii() and announced.isdigit()) or int(announced) > limit:
         raise TooLarge(f"The body is larger than {limit // 1024 // 1024} MiB.")
@@ -88,4 +103,6 @@ async def _body(receive: Receive, headers: dict[str, str], limit: int) -> bytes:
             raise TooLarge(f"The body is larger than {limit // 1024 // 1024} MiB.")
         chunks.append(chunk)
         if not message.get("more_body"):
-            return b"".join(chunks)
+            body = b"".join(chunks)
+            encoding = headers.get("content-encoding")
+            return coding.unpacked(body, encoding, limit) if encoding else body

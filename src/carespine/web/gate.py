@@ -41,8 +41,9 @@ _HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 class Gate:
     """The outermost layer. `limit` requests are at work at once; the next is told to come back."""
 
-    def __init__(self, app: ASGIApp, *, limit: int, https: bool) -> None:
+    def __init__(self, app: ASGIApp, *, limit: int, https: bool, longest_url: int = 16_384) -> None:
         self._app, self._limit, self._in_flight = app, limit, 0
+        self._longest_url = longest_url
         self._extra = (*_HEADERS, _HSTS) if https else _HEADERS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -64,6 +65,9 @@ class Gate:
 
         if self._in_flight >= self._limit:
             await reply(dressed, 429, _BUSY, headers=[(b"retry-after", b"1")])
+            return
+        if len(scope["path"]) + len(scope["query_string"]) > self._longest_url:
+            await reply(dressed, 414, _TOO_LONG)
             return
         self._in_flight += 1
         try:
@@ -136,6 +140,9 @@ def outcome_of(error: CarespineError) -> bytes:
 
 
 _BUSY = answer.outcome([Issue("throttled", "The server has as much to do as it can; try again in a second.")])
+_TOO_LONG = answer.outcome(
+    [Issue("too-long", "The address is too long; search with POST and _search instead.")]
+)
 _BROKEN = answer.outcome(
     [Issue("exception", "Something went wrong here. The request id names it in the log.")]
 )

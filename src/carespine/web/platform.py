@@ -38,7 +38,9 @@ class Platform:
     def build(cls, settings: Settings, database_url: str, *, clock: Clock = kernel_clock.now) -> Platform:
         """Put the parts together; nothing is connected yet."""
         keys = Keys.load(settings)
-        database = Database(database_url, max_size=settings.database_connections)
+        database = Database(
+            database_url, max_size=settings.database_connections, longest_s=settings.max_query_s
+        )
         audit = AuditLog(database, clock)
         door = Door(database, audit, clock)
         tokens = TokenService(

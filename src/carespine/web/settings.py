@@ -21,6 +21,7 @@ from pydantic_settings import (
 )
 
 from carespine.kernel.errors import Misconfigured
+from carespine.web.cors import EVERY_ORIGIN
 
 CONFIG_FILE = Path("carespine.toml")
 # How the server hands its settings to its worker processes; not for people to set.
@@ -62,6 +63,14 @@ class Settings(BaseSettings):
     database_connections: int = Field(
         16, ge=2, le=200, description="Largest number of database connections of one process."
     )
+    cors_origins: str = Field(
+        "",
+        description="Origins whose browser apps may use the API, separated by commas; * for every origin.",
+    )
+    max_url_kb: int = Field(16, ge=1, le=256, description="Longest path and query of a request, in KiB.")
+    max_query_s: int = Field(
+        30, ge=1, le=3600, description="Longest time that one statement may take in the database, in seconds."
+    )
     security_contact: str = Field(
         "mailto:security@carespine.example",
         description="Where to report vulnerabilities (security.txt, RFC 9116).",
@@ -95,6 +104,15 @@ class Settings(BaseSettings):
             raise ValueError("must be an address such as https://care.example.nhs.uk")
         return value.rstrip("/")
 
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, value: str) -> str:
+        for origin in _listed(value):
+            parts = urlsplit(origin)
+            if origin not in (EVERY_ORIGIN, f"{parts.scheme}://{parts.netloc}"):
+                raise ValueError(f"{origin!r} is not an origin such as https://app.example.nhs.uk")
+        return value
+
     @model_validator(mode="after")
     def _is_safe(self) -> Self:
         if self.open and not is_loopback(self.host):
@@ -115,9 +133,18 @@ class Settings(BaseSettings):
         return self
 
     @property
+    def origins(self) -> frozenset[str]:
+        """The origins of `cors_origins`."""
+        return frozenset(_listed(self.cors_origins))
+
+    @property
     def address(self) -> str:
         """The public address."""
         return self.base_url or f"http://{self.host}:{self.port}"
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def is_loopback(host: str) -> bool:

@@ -12,7 +12,7 @@ import msgspec
 from carespine.fhir import codec, json_text
 from carespine.kernel.clock import fhir_instant
 from carespine.kernel.errors import CarespineError, Issue
-from carespine.kernel.ids import new_id
+from carespine.kernel.ids import is_new_id, new_id
 from carespine.spine.fhir_api.subset import subset
 
 if TYPE_CHECKING:
@@ -49,9 +49,14 @@ def written(exchange: Exchange, item: Stored, *, created: bool) -> Answer:
     if "return=minimal" in exchange.prefer:
         return Answer(status, b"", headers)
     if "return=OperationOutcome" in exchange.prefer:
-        what = f"{item.type}/{item.id} is stored as version {item.version}."
-        return Answer(status, outcome([Issue("informational", what, severity="information")]), headers)
+        return Answer(status, stored_outcome(item), headers)
     return Answer(status, shaped(exchange, item.body), headers)
+
+
+def stored_outcome(item: Stored) -> bytes:
+    """What `Prefer: return=OperationOutcome` asks for after a write."""
+    what = f"{item.type}/{item.id} is stored as version {item.version}."
+    return outcome([Issue("informational", what, severity="information")])
 
 
 def shaped(exchange: Exchange, body: bytes) -> bytes:
@@ -104,17 +109,15 @@ def search_entry(base: str, item: Stored, body: bytes, mode: str) -> bytes:
     return b'{"fullUrl":' + url + b',"resource":' + body + b',"search":{"mode":"' + mode.encode() + b'"}}'
 
 
-def history_entry(base: str, item: Stored) -> bytes:
-    method = "DELETE" if item.deleted else "POST" if item.version == 1 else "PUT"
-    url = f"{item.type}/{item.id}" if method != "POST" else item.type
+def history_entry(exchange: Exchange, item: Stored) -> bytes:
+    """One version, with the request that made it: a first version under an id of the server's kind was a POST."""
+    posted = item.version == 1 and is_new_id(item.id)
+    method = "DELETE" if item.deleted else "POST" if posted else "PUT"
+    status = "204" if item.deleted else "201" if item.version == 1 else "200"
     about = {
-        "request": {"method": method, "url": url},
-        "response": {
-            "status": {"DELETE": "204", "POST": "201", "PUT": "200"}[method],
-            "etag": item.etag,
-            "lastModified": fhir_instant(item.updated),
-        },
+        "request": {"method": method, "url": item.type if posted else f"{item.type}/{item.id}"},
+        "response": {"status": status, "etag": item.etag, "lastModified": fhir_instant(item.updated)},
     }
-    head = b'{"fullUrl":' + _text(f"{base}/{item.type}/{item.id}")
-    inner = b"" if item.deleted else b',"resource":' + item.body
+    head = b'{"fullUrl":' + _text(f"{exchange.base}/{item.type}/{item.id}")
+    inner = b"" if item.deleted else b',"resource":' + shaped(exchange, item.body)
     return head + inner + b"," + _text(about)[1:]

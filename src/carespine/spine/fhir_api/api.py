@@ -16,9 +16,11 @@ from carespine.spine.fhir_api import (
     conditional,
     formats,
     interactions,
+    methods,
     searching,
 )
 from carespine.spine.fhir_api.answer import Answer
+from carespine.spine.fhir_api.exchange import R4_VERSIONS, parameters
 from carespine.spine.fhir_api.operations import routes
 from carespine.spine.fhir_api.patching import patch
 from carespine.storage.database import retrying
@@ -44,7 +46,8 @@ _ON_RESOURCE: dict[str, tuple[Interaction, bool]] = {
     "PATCH": (patch.patch, True),
     "DELETE": (interactions.delete, True),
 }
-_UTF8 = ("utf-8", "utf8", '"utf-8"')
+_NO_IDS = ("_search", "_history")
+_UTF8 = ("utf-8", "utf8")
 
 
 class FhirApi:
@@ -89,7 +92,9 @@ class FhirApi:
 
     async def _bundle(self, exchange: Exchange) -> Answer:
         if exchange.method != "POST":
-            raise NotAllowed("The base URL takes POST with a batch or transaction Bundle.")
+            raise NotAllowed(
+                "The base URL takes POST with a batch or transaction Bundle.", headers=methods.allow(())
+            )
         kind = codec.decode(exchange.body, "Bundle").get("type")
         if kind == "batch":
             return await bundles.batch(exchange, codec.decode(exchange.body, "Bundle"), self._perform)
@@ -116,7 +121,7 @@ def _has_json_body(exchange: Exchange) -> bool:
 
 
 def _demand_json_body(exchange: Exchange) -> None:
-    media, _, parameters = exchange.headers.get("content-type", "").partition(";")
+    media, _, text = exchange.headers.get("content-type", "").partition(";")
     is_json_patch = exchange.method == "PATCH" and media.strip().lower() == patch.JSON_PATCH
     if media.strip().lower() not in _JSON and not is_json_patch:
         formats = f"{_JSON[0]}, {patch.JSON_PATCH}" if exchange.method == "PATCH" else _JSON[0]
@@ -124,9 +129,21 @@ def _demand_json_body(exchange: Exchange) -> None:
             f"Send {formats}; {media.strip()[:60] or 'no type'!r} is not read here.",
             headers={"Accept-Patch": formats} if exchange.method == "PATCH" else {},
         )
-    charset = parameters.lower().partition("charset=")[2].split(";")[0].strip()
-    if charset and charset not in _UTF8:
+    if text:
+        _demand_r4_in_utf8(dict(parameters(text.lower())))
+
+
+def _demand_r4_in_utf8(given: dict[str, str]) -> None:
+    if (charset := given.get("charset", "utf-8")) not in _UTF8:
         raise UnsupportedMedia(f"FHIR JSON is UTF-8; the charset {charset[:40]!r} is not read here.")
+    if (version := given.get("fhirversion", R4_VERSIONS[0])) not in R4_VERSIONS:
+        raise UnsupportedMedia(f"FHIR R4 (fhirVersion=4.0) is read here, not {version[:40]!r}.")
+
+
+def _no_id(method: str, text: str) -> Invalid | NotFound:
+    """What cannot be an id is not found; to create under it is a fault of the request."""
+    kind = Invalid if method == "PUT" else NotFound
+    return kind(f"{text[:70]!r} cannot be an id: 1 to 64 letters, digits, '-' and '.'.")
 
 
 def _route(exchange: Exchange) -> tuple[Interaction, bool]:
@@ -145,9 +162,9 @@ def _route(exchange: Exchange) -> tuple[Interaction, bool]:
             return searching.search, False
         case ("GET", _, "_history"):
             return interactions.history, False
-        case (_, _, resource_id, *_) if not is_fhir_id(resource_id):
-            raise NotFound(f"{resource_id[:70]!r} cannot be an id: 1 to 64 letters, digits, '-' and '.'.")
-        case (_, _, _) if method in _ON_RESOURCE:
+        case (_, _, resource_id, *_) if resource_id not in _NO_IDS and not is_fhir_id(resource_id):
+            raise _no_id(method, resource_id)
+        case (_, _, resource_id) if method in _ON_RESOURCE and resource_id not in _NO_IDS:
             return _ON_RESOURCE[method]
         case ("GET", compartment, _, wanted) if (
             compartment in compartments.COMPARTMENTS and wanted in definitions.resource_types()
@@ -157,4 +174,7 @@ def _route(exchange: Exchange) -> tuple[Interaction, bool]:
             return interactions.history, False
         case ("GET", _, _, "_history", _):
             return interactions.vread, False
-    raise NotAllowed(f"{exchange.method} is not supported for {'/'.join(exchange.parts)[:80]!r}.")
+    raise NotAllowed(
+        f"{exchange.method} is not supported for {'/'.join(exchange.parts)[:80]!r}.",
+        headers=methods.allow(exchange.parts),
+    )

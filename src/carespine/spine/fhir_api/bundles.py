@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -14,9 +16,10 @@ from carespine.fhir import codec, definitions
 from carespine.kernel.clock import fhir_instant
 from carespine.kernel.errors import CarespineError, Invalid, NotAllowed, NotFound, PreconditionFailed
 from carespine.kernel.ids import is_fhir_id, new_id
-from carespine.spine.fhir_api import answer
+from carespine.spine.fhir_api import answer, links
 from carespine.spine.fhir_api.answer import Answer
 from carespine.spine.fhir_api.interactions import matching
+from carespine.spine.fhir_api.operations import routes
 from carespine.spine.fhir_api.pairs import query_pairs
 from carespine.spine.fhir_api.patching import bundled
 
@@ -31,9 +34,12 @@ _ETAG = re.compile(r'(?:W/)?"([0-9]{1,9})"')
 _text = msgspec.json.Encoder().encode
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Entry:
-    """One request of the bundle, on its way: `identity` is the resource it turns out to mean."""
+    """One request of the bundle, on its way: `identity` is the resource it turns out to mean.
+
+    `twin` is an earlier entry that creates under the same condition: both mean one resource.
+    """
 
     position: int
     method: str
@@ -44,6 +50,16 @@ class _Entry:
     request: dict[str, Any]
     identity: tuple[str, str] | None = None
     found: Stored | None = None
+    twin: _Entry | None = None
+
+    @property
+    def leaves_as_it_is(self) -> bool:
+        """Whether its condition found what it would have created."""
+        return self.method == "POST" and (self.found is not None or self.twin is not None)
+
+    @property
+    def is_operation(self) -> bool:
+        return routes.is_operation(self.path)
 
     @property
     def where(self) -> str:
@@ -54,26 +70,27 @@ async def transaction(
     session: Session, exchange: Exchange, bundle: dict[str, Any], perform: Perform
 ) -> Answer:
     """All entries or none: deletes, creates, updates, patches, then reads; references follow the ids that are given."""
-    entries = [_entry(position, entry) for position, entry in enumerate(bundle.get("entry", ()))]
+    entries = [_entry(exchange, position, entry) for position, entry in enumerate(bundle.get("entry", ()))]
     # Conditions, then resources, each in one order: whoever else holds one of them is waited for, and no two
     # transactions wait for each other.
     await session.serialise(*_conditions(entries))
     for entry in entries:
-        await _identify(session, entry)
+        await _identify(session, entry, entries)
     _demand_distinct(entries)
     if any(entry.method in ("DELETE", "PATCH") for entry in entries):
         await session.hold(entry.identity for entry in entries if entry.identity)
     known = {e.full_url: "/".join(e.identity) for e in entries if e.full_url and e.identity}
     for entry in entries:
         if entry.tree is not None:
-            await _resolve(session, entry.tree, known)
+            await _resolve(session, entry, entry.tree, known)
     answers: dict[int, bytes] = {}
     for entry in entries:
         if entry.method == "DELETE":
             answers[entry.position] = await _delete(session, entry)
-    answers |= await _write(session, exchange, [e for e in entries if e.method in ("POST", "PUT")])
+    writing = [e for e in entries if e.method in ("POST", "PUT") and not e.is_operation]
+    answers |= await _write(session, exchange, writing)
     for entry in sorted(entries, key=lambda entry: _ORDER[entry.method]):
-        if entry.method in ("PATCH", "GET", "HEAD"):
+        if entry.position not in answers:
             answers[entry.position] = _wrapped(await perform(_sub_exchange(exchange, entry)))
     ordered = [answers[entry.position] for entry in entries]
     return Answer(200, answer.bundle("transaction-response", ordered))
@@ -84,14 +101,14 @@ async def batch(exchange: Exchange, bundle: dict[str, Any], perform: Perform) ->
     answers = []
     for position, raw in enumerate(bundle.get("entry", ())):
         try:
-            entry = _entry(position, raw)
+            entry = _entry(exchange, position, raw)
             answers.append(_wrapped(await perform(_sub_exchange(exchange, entry))))
         except CarespineError as error:
             answers.append(_wrapped(answer.refusal(error)))
     return Answer(200, answer.bundle("batch-response", answers))
 
 
-def _entry(position: int, entry: dict[str, Any]) -> _Entry:
+def _entry(exchange: Exchange, position: int, entry: dict[str, Any]) -> _Entry:
     where = f"Bundle.entry[{position}]"
     request = entry.get("request")
     if not request:
@@ -101,9 +118,11 @@ def _entry(position: int, entry: dict[str, Any]) -> _Entry:
         raise NotAllowed(
             f"The method {method} is not supported in a bundle.", expression=f"{where}.request.method"
         )
-    path, _, criteria = url.lstrip("/").partition("?")
+    path, _, criteria = url.removeprefix(f"{exchange.base}/").lstrip("/").partition("?")
     parts = tuple(unquote(part) for part in path.split("/") if part)
     tree = entry.get("resource")
+    if routes.is_operation(parts):
+        return _Entry(position, method, parts, criteria or None, tree, entry.get("fullUrl"), request)
     if method in ("POST", "PUT", "PATCH") and tree is None:
         raise Invalid(f"A {method} needs a resource.", expression=f"{where}.resource")
     kind = tree["resourceType"] if tree else None
@@ -124,7 +143,7 @@ def _conditions(entries: list[_Entry]) -> Iterator[tuple[str, str]]:
             yield entry.path[0], entry.request["ifNoneExist"]
         elif entry.method in ("PUT", "PATCH", "DELETE") and entry.criteria is not None and entry.path:
             yield entry.path[0], entry.criteria
-        for _, key, value in _texts(entry.tree or {}):
+        for _, key, value in links.texts(entry.tree or {}):
             if condition := _condition(key, value):
                 yield condition
 
@@ -135,17 +154,19 @@ def _condition(key: Any, value: str) -> tuple[str, str] | None:
     return (kind, criteria) if key == "reference" and mark and kind in definitions.resource_types() else None
 
 
-async def _identify(session: Session, entry: _Entry) -> None:
+async def _identify(session: Session, entry: _Entry, entries: list[_Entry]) -> None:
     """Decide which resource the entry means: a new one, the one its URL names, or the one its condition finds."""
+    if entry.is_operation:
+        return
     if entry.method == "POST":
-        await _identify_create(session, entry)
+        await _identify_create(session, entry, entries)
     elif entry.method in ("PUT", "PATCH", "DELETE"):
         await _identify_existing(session, entry)
     if entry.tree is not None and entry.identity and entry.method != "PATCH":
         entry.tree["id"] = entry.identity[1]
 
 
-async def _identify_create(session: Session, entry: _Entry) -> None:
+async def _identify_create(session: Session, entry: _Entry, entries: list[_Entry]) -> None:
     if len(entry.path) != 1:
         raise NotAllowed(
             "In a transaction POST creates: its URL is a type.", expression=f"{entry.where}.request.url"
@@ -153,7 +174,21 @@ async def _identify_create(session: Session, entry: _Entry) -> None:
     condition = entry.request.get("ifNoneExist")
     if condition is not None:
         entry.found = await matching(session, entry.path[0], condition)
-    entry.identity = (entry.path[0], entry.found.id if entry.found else new_id())
+        if entry.found is None:
+            entry.twin = next((other for other in entries if _are_twins(other, entry)), None)
+    if entry.twin is not None:
+        entry.identity = entry.twin.identity
+    else:
+        entry.identity = (entry.path[0], entry.found.id if entry.found else new_id())
+
+
+def _are_twins(earlier: _Entry, later: _Entry) -> bool:
+    return (
+        earlier.position < later.position
+        and earlier.method == "POST"
+        and earlier.path == later.path
+        and earlier.request.get("ifNoneExist") == later.request["ifNoneExist"]
+    )
 
 
 async def _identify_existing(session: Session, entry: _Entry) -> None:
@@ -182,7 +217,7 @@ def _demand_distinct(entries: list[_Entry]) -> None:
     for entry in entries:
         if entry.identity is None:
             continue
-        if entry.identity in seen and not (entry.method == "POST" and entry.found):
+        if entry.identity in seen and not entry.leaves_as_it_is:
             raise Invalid(
                 f"Entries {seen[entry.identity]} and {entry.position} both change {'/'.join(entry.identity)}.",
                 expression=f"{entry.where}.request.url",
@@ -190,26 +225,18 @@ def _demand_distinct(entries: list[_Entry]) -> None:
         seen[entry.identity] = entry.position
 
 
-async def _resolve(session: Session, tree: dict[str, Any], known: dict[str, str]) -> None:
-    """Replace references to entries by the ids those were given, and conditional references by what they find."""
-    for parent, key, value in _texts(tree):
-        base, _, fragment = value.partition("#")
-        if base in known and (key == "reference" or base.startswith("urn:")):
-            parent[key] = known[base] + (f"#{fragment}" if fragment else "")
-        elif condition := _condition(key, value):
+async def _resolve(session: Session, entry: _Entry, tree: dict[str, Any], known: dict[str, str]) -> None:
+    """Replace links to entries by the ids those were given, and conditional references by what they find."""
+    for parent, key, value in links.texts(tree):
+        if condition := _condition(key, value):
             found = await matching(session, *condition)
             if found is None:
-                raise PreconditionFailed(f"The conditional reference to a {condition[0]} matches nothing.")
+                raise PreconditionFailed(
+                    f"The conditional reference to a {condition[0]} matches nothing.",
+                    expression=f"{entry.where}.resource",
+                )
             parent[key] = f"{condition[0]}/{found.id}"
-
-
-def _texts(node: Any) -> Iterator[tuple[Any, Any, str]]:
-    pairs = list(node.items() if isinstance(node, dict) else enumerate(node))
-    for key, value in pairs:
-        if isinstance(value, str):
-            yield node, key, value
-        elif isinstance(value, (dict, list)):
-            yield from _texts(value)
+    links.follow(tree, known, entry.full_url)
 
 
 async def _delete(session: Session, entry: _Entry) -> bytes:
@@ -223,7 +250,7 @@ async def _delete(session: Session, entry: _Entry) -> bytes:
 
 async def _write(session: Session, exchange: Exchange, entries: list[_Entry]) -> dict[int, bytes]:
     """Creates and updates in one go; what If-None-Exist found is left as it is."""
-    wanted = [entry for entry in entries if not (entry.method == "POST" and entry.found)]
+    wanted = [entry for entry in entries if not entry.leaves_as_it_is]
     versions = {e.identity: _if_match(e) for e in wanted if e.identity}
     matches = {identity: version for identity, version in versions.items() if version is not None}
     trees = [entry.tree for entry in wanted if entry.tree is not None]
@@ -231,20 +258,30 @@ async def _write(session: Session, exchange: Exchange, entries: list[_Entry]) ->
     stored = await session.upsert_many(
         trees, checked=True, rewrite_same=True, if_match=matches, demand_match=by_app
     )
-    answers = {e.position: _written(exchange, e.found, "200 OK") for e in entries if e not in wanted}
-    for entry, item in zip(wanted, stored, strict=True):
-        created = item is not None and (item.version == 1 or entry.method == "POST")
-        answers[entry.position] = _written(exchange, item, "201 Created" if created else "200 OK")
-    return answers
+    made = {entry.position: item for entry, item in zip(wanted, stored, strict=True)}
+    return {entry.position: _done(exchange, entry, made) for entry in entries}
+
+
+def _done(exchange: Exchange, entry: _Entry, made: dict[int, Stored | None]) -> bytes:
+    """The answer to a create or an update."""
+    if entry.leaves_as_it_is:
+        return _written(exchange, made[entry.twin.position] if entry.twin else entry.found, "200 OK")
+    item = made[entry.position]
+    created = item is not None and (item.version == 1 or entry.method == "POST")
+    return _written(exchange, item, "201 Created" if created else "200 OK")
 
 
 def _written(exchange: Exchange, item: Stored | None, status: str) -> bytes:
     if item is None:
         return _response(status)
     location = f"{exchange.base}/{item.type}/{item.id}/_history/{item.version}"
-    body = item.body if "return=representation" in exchange.prefer else None
     return _response(
-        status, location=location, etag=item.etag, modified=fhir_instant(item.updated), body=body
+        status,
+        location=location,
+        etag=item.etag,
+        modified=fhir_instant(item.updated),
+        body=item.body if "return=representation" in exchange.prefer else None,
+        outcome=answer.stored_outcome(item) if "return=OperationOutcome" in exchange.prefer else None,
     )
 
 
@@ -266,12 +303,25 @@ def _sub_exchange(exchange: Exchange, entry: _Entry) -> Exchange:
         pairs, parts = (), entry.identity  # the condition has been asked already
     names = {"ifMatch": "if-match", "ifNoneExist": "if-none-exist", "ifNoneMatch": "if-none-match"}
     headers = {header: entry.request[name] for name, header in names.items() if name in entry.request}
+    if since := entry.request.get("ifModifiedSince"):
+        headers["if-modified-since"] = _http_date(since)
     headers |= {"prefer": exchange.headers.get("prefer", ""), "accept": "*/*"}
     media, body = "application/fhir+json", codec.encode(entry.tree) if entry.tree is not None else b""
     if entry.method == "PATCH" and entry.tree is not None:
         media, body = bundled.body_of(entry.tree)
     headers |= {"content-type": media}
     return replace(exchange, method=entry.method, parts=parts, pairs=pairs, headers=headers, body=body)
+
+
+def _http_date(instant: str) -> str:
+    try:
+        return format_datetime(datetime.fromisoformat(instant).astimezone(UTC), usegmt=True)
+    except (ValueError, OverflowError) as error:
+        raise Invalid(f"ifModifiedSince is an instant, not {instant[:40]!r}.") from error
+
+
+def _instant(http_date: str | None) -> str | None:
+    return fhir_instant(parsedate_to_datetime(http_date)) if http_date else None
 
 
 def _wrapped(inner: Answer) -> bytes:
@@ -282,6 +332,7 @@ def _wrapped(inner: Answer) -> bytes:
         status,
         location=inner.headers.get("Location"),
         etag=inner.headers.get("ETag"),
+        modified=_instant(inner.headers.get("Last-Modified")),
         body=None if failed else inner.body,
         outcome=inner.body if failed else None,
     )

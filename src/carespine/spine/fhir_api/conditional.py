@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from carespine.fhir import codec
 from carespine.kernel.errors import Conflict, Invalid, NotAllowed, NotFound
 from carespine.kernel.ids import new_id
-from carespine.spine.fhir_api import answer
+from carespine.spine.fhir_api import answer, methods
 from carespine.spine.fhir_api.answer import Answer
 from carespine.spine.fhir_api.interactions import matching
 from carespine.spine.fhir_api.patching.patch import patch_one
@@ -60,7 +60,10 @@ async def _found(session: Session, exchange: Exchange) -> Stored | None:
     """The one resource that the criteria find, or None; raises PreconditionFailed where they find several."""
     criteria = [(name, value) for name, value in exchange.pairs if name not in _OUTPUT_ONLY]
     if not criteria:
-        raise NotAllowed(f"{exchange.method} needs Type/id, or Type? with a condition.")
+        raise NotAllowed(
+            f"{exchange.method} needs Type/id, or Type? with a condition.",
+            headers=methods.allow(exchange.parts),
+        )
     found: Stored | None = await matching(session, exchange.parts[0], urlencode(criteria))
     return found
 

@@ -14,14 +14,12 @@ from carespine.fhir import codec, json_text, xml
 from carespine.kernel.errors import Invalid, Issue, UnsupportedMedia
 from carespine.spine.fhir_api import answer, capability
 from carespine.spine.fhir_api.answer import Answer
-from carespine.spine.fhir_api.exchange import NotAcceptable
+from carespine.spine.fhir_api.exchange import XML_WORDS, NotAcceptable, weights
 
 if TYPE_CHECKING:
     from carespine.spine.fhir_api.exchange import Exchange
 
 XML_CONTENT_TYPE = "application/fhir+xml; charset=utf-8"
-_XML = frozenset({"application/fhir+xml", "application/xml", "application/xml+fhir", "text/xml"})
-_JSON = frozenset({"application/fhir+json", "application/json", "application/json+fhir", "text/json"})
 _UTF8 = frozenset({"", "utf-8", "utf8", '"utf-8"'})
 
 
@@ -30,26 +28,20 @@ def wants_xml(pairs: Sequence[tuple[str, str]], headers: Mapping[str, str]) -> b
     wanted = next((value for name, value in pairs if name == "_format"), None)
     if wanted is not None:
         return is_xml_word(wanted)
-    weights = {"xml": 0.0, "json": 0.0}
-    for position, part in enumerate(headers.get("accept", "").split(",")):
-        media, _, parameters = part.partition(";")
-        kind = _kind(media.strip().lower())
-        if kind is not None:
-            # Among equals the first is preferred, as clients mean it.
-            weights[kind] = max(weights[kind], _quality(parameters) - position * 1e-6)
-    return weights["xml"] > weights["json"]
+    json_weight, xml_weight = weights(headers.get("accept", ""))
+    return xml_weight > json_weight
 
 
 def is_xml_word(wanted: str) -> bool:
     """Whether a value of `_format` names XML; a `+` that came as a space is understood."""
     word = wanted.partition(";")[0].strip().replace(" ", "+").lower()
-    return word == "xml" or word in _XML
+    return word in XML_WORDS
 
 
 def in_json(exchange: Exchange) -> Exchange:
     """The exchange with its body in JSON, where it came in XML. Raises as `xml.decode` does."""
     media, _, parameters = exchange.headers.get("content-type", "").partition(";")
-    if media.strip().lower() not in _XML or not exchange.body:
+    if media.strip().lower() not in XML_WORDS or not exchange.body:
         return exchange
     charset = parameters.lower().partition("charset=")[2].split(";")[0].strip()
     if charset not in _UTF8:
@@ -82,20 +74,3 @@ def statement(base: str, token_url: str | None) -> bytes:
 def _not_acceptable(error: Invalid) -> NotAcceptable:
     place = error.issues[0].expression
     return NotAcceptable(f"{error.message} Ask for application/fhir+json.", expression=place)
-
-
-def _kind(media: str) -> str | None:
-    if media in _XML or media == "xml":
-        return "xml"
-    return "json" if media in _JSON or media in ("json", "*/*", "application/*") else None
-
-
-def _quality(parameters: str) -> float:
-    for parameter in parameters.split(";"):
-        name, _, value = parameter.partition("=")
-        if name.strip() == "q":
-            try:
-                return float(value)
-            except ValueError:
-                return 0.0
-    return 1.0

@@ -4,28 +4,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 from carespine.fhir import codec
-from carespine.fhir.search import moments, parse
+from carespine.fhir.search import parse
 from carespine.kernel.errors import Forbidden, Invalid, PreconditionFailed
-from carespine.spine.fhir_api import answer
+from carespine.spine.fhir_api import answer, windows
 from carespine.spine.fhir_api.answer import Answer
 from carespine.spine.fhir_api.pairs import query_pairs
-from carespine.storage.history import Window
-from carespine.storage.instants import instant
 
 if TYPE_CHECKING:
     from carespine.security.session import Session
     from carespine.spine.fhir_api.exchange import Exchange
 
-_HISTORY_PAGE, _HISTORY_MOST = 50, 1_000
-
 
 async def read(session: Session, exchange: Exchange) -> Answer:
     """GET Type/id; 304 where If-None-Match or If-Modified-Since says that the client has it already."""
     item = await session.read_stored(exchange.parts[0], exchange.parts[1])
-    if exchange.if_none_match() == item.version:
+    if exchange.has(item.version):
         return Answer(304, None, answer.version_headers(item))
     since = exchange.if_modified_since()
     if since and "if-none-match" not in exchange.headers and item.updated.replace(microsecond=0) <= since:
@@ -38,7 +33,10 @@ async def vread(session: Session, exchange: Exchange) -> Answer:
     resource_type, resource_id, _, version = exchange.parts
     if not version.isascii() or not version.isdigit() or len(version) > 9:
         raise Invalid(f"A version is a number; {version[:40]!r} is not.")
-    return answer.resource(exchange, await session.vread_stored(resource_type, resource_id, int(version)))
+    item = await session.vread_stored(resource_type, resource_id, int(version))
+    if exchange.has(item.version):
+        return Answer(304, None, answer.version_headers(item))
+    return answer.resource(exchange, item)
 
 
 async def create(session: Session, exchange: Exchange) -> Answer:
@@ -73,7 +71,10 @@ async def matching(session: Session, resource_type: str, criteria: str) -> Any:
 
 
 async def update(session: Session, exchange: Exchange) -> Answer:
-    """PUT Type/id, creating where there is none; apps must say which version they replace."""
+    """PUT Type/id, creating where there is none; apps must say which version they replace.
+
+    `If-None-Match: *` asks for a creation and for nothing else.
+    """
     resource_type, resource_id = exchange.parts
     tree = codec.decode(exchange.body, resource_type)
     if tree.get("id") != resource_id:
@@ -86,6 +87,10 @@ async def update(session: Session, exchange: Exchange) -> Answer:
     )
     write = session.written(resource_type, resource_id)
     created = write.previous is None or write.previous.deleted
+    if not created and exchange.headers.get("if-none-match", "").strip() == "*":
+        raise PreconditionFailed(
+            f"If-None-Match forbids to replace what is there: {resource_type}/{resource_id}."
+        )
     return answer.written(exchange, write.stored(), created=created)
 
 
@@ -101,48 +106,11 @@ async def history(session: Session, exchange: Exchange) -> Answer:
         raise Forbidden("The history of the whole system is not open to this user.")
     resource_type = exchange.parts[0] if len(exchange.parts) > 1 else None
     resource_id = exchange.parts[1] if len(exchange.parts) > 2 else None
-    window = _window(exchange)
+    window = windows.window(exchange)
     versions = await session.history_stored(resource_type, resource_id, window)
-    entries = [answer.history_entry(exchange.base, item) for item in versions.rows]
-    links = [("self", _history_url(exchange, window.offset, window.count))]
-    if window.offset + len(versions.rows) < versions.total and versions.rows:
-        links.append(("next", _history_url(exchange, window.offset + window.count, window.count)))
+    entries = [answer.history_entry(exchange, item) for item in versions.rows]
+    links = [("self", windows.url(exchange, window.after, window.count))]
+    if versions.next is not None:
+        links.append(("next", windows.url(exchange, versions.next, window.count)))
     body = answer.bundle("history", entries, total=versions.total, links=links)
     return Answer(200, answer.pretty(body) if exchange.pretty else body)
-
-
-def _window(exchange: Exchange) -> Window:
-    known = {"_count", "_since", "_at", "_offset", "_format", "_pretty", "_summary", "_elements"}
-    if unknown := sorted({name for name, _ in exchange.pairs} - known):
-        raise Invalid(f"A history takes _count, _since and _at; not {', '.join(unknown)[:100]}.")
-    count = _number(exchange, "_count", _HISTORY_PAGE)
-    since = exchange.parameter("_since")
-    at = exchange.parameter("_at")
-    low = instant(_interval("_since", since)[0]) if since is not None else None
-    high = None
-    if at is not None:
-        first, last = _interval("_at", at)
-        low, high = instant(first), instant(last - 1)
-    return Window(min(count, _HISTORY_MOST), low, _number(exchange, "_offset", 0), high)
-
-
-def _interval(name: str, text: str) -> tuple[int, int]:
-    try:
-        return moments.interval(text.replace(" ", "+"))
-    except ValueError as error:
-        raise Invalid(f"{name} must be a date or an instant, not {text[:40]!r}.") from error
-
-
-def _number(exchange: Exchange, name: str, default: int) -> int:
-    text = exchange.parameter(name)
-    if text is None:
-        return default
-    if not text.isascii() or not text.isdigit() or len(text) > 9:
-        raise Invalid(f"{name} must be a whole number, not {text[:40]!r}.")
-    return int(text)
-
-
-def _history_url(exchange: Exchange, offset: int, count: int) -> str:
-    kept = [(name, value) for name, value in exchange.pairs if name not in ("_offset", "_count")]
-    pairs = [*kept, ("_count", str(count)), *([("_offset", str(offset))] if offset else [])]
-    return f"{exchange.base}/{'/'.join(exchange.parts)}?{urlencode(pairs)}"

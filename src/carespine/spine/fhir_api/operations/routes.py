@@ -81,8 +81,18 @@ def route(method: str, parts: Sequence[str]) -> tuple[Interaction, bool]:
     if operation is None or level not in operation.levels or wrong_place or not _has(operation, *target[:1]):
         raise NotFound(f"There is no operation {'/'.join(parts)[:120]!r}.")
     if method not in (("POST",) if operation.writes else ("GET", "POST")):
-        raise NotAllowed(f"{method} is not supported for {name}.")
+        allowed = "POST, OPTIONS" if operation.writes else "GET, HEAD, POST, OPTIONS"
+        raise NotAllowed(f"{method} is not supported for {name}.", headers={"Allow": allowed})
     return operation.run, operation.writes
+
+
+def methods(parts: Sequence[str]) -> tuple[str, ...]:
+    """The methods that the operation of a path takes; none where there is no such operation."""
+    try:
+        _, writes = route("POST", parts)
+    except NotFound:
+        return ()
+    return ("POST",) if writes else ("GET", "HEAD", "POST")
 
 
 def _has(operation: Operation, resource_type: str | None = None) -> bool:

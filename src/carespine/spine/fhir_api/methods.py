@@ -1,0 +1,44 @@
+"""Which methods an address takes: what OPTIONS answers, and the Allow header of a refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from carespine.fhir import definitions
+from carespine.spine.fhir_api.compartments import COMPARTMENTS
+from carespine.spine.fhir_api.operations import routes
+
+_READING = ("GET", "HEAD")
+_TYPE = (*_READING, "POST", "PUT", "PATCH", "DELETE")
+_INSTANCE = (*_READING, "PUT", "PATCH", "DELETE")
+
+
+def allowed(parts: Sequence[str]) -> tuple[str, ...]:
+    """The methods of the address with these segments below the base; none where there is no such address."""
+    if routes.is_operation(parts):
+        return routes.methods(parts)
+    match tuple(parts):
+        case ():
+            return ("POST",)
+        case ("metadata",) | ("_history",):
+            return _READING
+        case ("openapi.json",):
+            return _READING
+        case (name, *_) if name not in definitions.resource_types():
+            return ()
+        case (_,):
+            return _TYPE
+        case (_, "_search"):
+            return (*_READING, "POST")
+        case (_, "_history") | (_, _, "_history") | (_, _, "_history", _):
+            return _READING
+        case (_, _):
+            return _INSTANCE
+        case (name, _, wanted) if name in COMPARTMENTS and wanted in definitions.compartment(name):
+            return _READING
+    return ()
+
+
+def allow(parts: Sequence[str]) -> dict[str, str]:
+    """The Allow header for this address (RFC 9110 section 10.2.1)."""
+    return {"Allow": ", ".join((*allowed(parts), "OPTIONS"))}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from carespine.fhir import codec, definitions
-from carespine.fhir.search import Criterion, index, keys_for, must_be_missing, parse
+from carespine.fhir.search import Criterion, filed, index, keys_for, must_be_missing, parse
 from carespine.fhir.search.extraction import extractor, value_types
 
 LOINC, UCUM = "http://loinc.org", "http://unitsofmeasure.org"
@@ -97,9 +97,6 @@ def matches(tree: dict[str, Any], name: str, value: str) -> bool:
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
-        ("_id", "p1", True),
-        ("_id", "p2,p1", True),
-        ("_id", "P1", False),
         ("_tag", "http://t|demo", True),
         ("_tag", "http://t|", True),
         ("_tag", "|demo", False),
@@ -186,8 +183,9 @@ def test_names_and_addresses_are_filed_by_all_their_parts() -> None:
 
 
 def test_texts_of_codes_and_references_are_filed_for_the_text_modifier() -> None:
-    assert ("code", "blood pressure panel") in index(PRESSURE).texts
-    assert ("code", "bp") in index(PRESSURE).texts
+    (name,) = filed("Observation", "code").names
+    assert (name, "blood pressure panel") in index(PRESSURE).texts
+    assert (name, "bp") in index(PRESSURE).texts
     assert ("organization", "park surgery") in index(PATIENT).texts
     assert ("identifier", "nhs number") in index(PATIENT).texts
 
@@ -224,9 +222,22 @@ def test_the_row_of_one_component_never_holds_the_value_of_another() -> None:
 
 
 def test_quantities_keep_system_code_and_unit() -> None:
-    assert ("component-value-quantity", UCUM, "mm[Hg]", Decimal(142), Decimal(142), "mmHg") in index(
-        PRESSURE
-    ).quantities
+    (name,) = filed("Observation", "component-value-quantity").names
+    assert (name, UCUM, "mm[Hg]", Decimal(142), Decimal(142), "mmHg") in index(PRESSURE).quantities
+
+
+def test_parameters_that_find_the_same_values_share_what_is_filed() -> None:
+    (plain,), (component,) = (filed("Observation", code).names for code in ("code", "component-code"))
+    assert set(filed("Observation", "combo-code").names) == {plain, component}
+    assert filed("Observation", "patient").local == ((filed("Observation", "subject").names[0], "Patient"),)
+    keys = index(PRESSURE).keys
+    assert len(keys & (keys_for(criterion("Observation", "subject", "p1")) or set())) == 1
+    assert keys_for(criterion("Observation", "patient", "Group/p1")) == frozenset()
+
+
+def test_what_a_column_answers_is_not_indexed_again() -> None:
+    tree = {"resourceType": "Patient", "id": "p1", "meta": {"lastUpdated": "2026-01-01T00:00:00Z"}}
+    assert index(tree) == index({"resourceType": "Patient"})
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING
 
 from carespine.fhir import definitions
+from carespine.fhir.search import filed
 from carespine.kernel.ids import NOT_PATIENT_SCOPED
 from carespine.storage.resources import stored
 from carespine.storage.rows import Stored
@@ -138,7 +140,7 @@ def _compartment_keys(owner: Stored) -> list[int]:
 
 
 def _in_period(wanted: Wanted, arguments: Arguments) -> str:
-    numbers = arguments.add([param_number(name, code) for name, code in _CARE_DATES.items()])
+    numbers = arguments.add(_care_date_numbers())
     dates = (
         "from index_date d where d.patient = r.patient and d.rid = r.rid "
         f"and d.param = any({numbers}::bigint[])"
@@ -149,6 +151,12 @@ def _in_period(wanted: Wanted, arguments: Arguments) -> str:
     if wanted.end is not None:
         inside.append(f"d.low < {arguments.add(wanted.end)}")
     return f"(not exists (select 1 {dates}) or exists (select 1 {dates} and {' and '.join(inside)}))"
+
+
+@cache
+def _care_date_numbers() -> list[int]:
+    pairs = [(name, filed(name, code).names) for name, code in _CARE_DATES.items()]
+    return [param_number(name, row) for name, rows in pairs for row in rows]
 
 
 async def _supporting(

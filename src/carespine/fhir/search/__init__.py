@@ -26,8 +26,9 @@ from carespine.fhir.search.criteria import (
     Value,
 )
 from carespine.fhir.search.entries import IndexEntries
+from carespine.fhir.search.extraction import filed
 from carespine.fhir.search.index import index
-from carespine.fhir.search.lookup import keys_for, must_be_missing
+from carespine.fhir.search.lookup import keys_for, must_be_missing, reference_keys, row_names
 from carespine.fhir.search.query import parse
 
 __all__ = [
@@ -54,9 +55,12 @@ __all__ = [
     "TokenValue",
     "UriValue",
     "Value",
+    "filed",
     "index",
     "keys_for",
     "moments",
     "must_be_missing",
     "parse",
+    "reference_keys",
+    "row_names",
 ]

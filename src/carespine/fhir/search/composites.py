@@ -120,7 +120,7 @@ def group_converter(parameter: SearchParameter, group_type: str, resource_type: 
         entries.keys.add(keys.key(resource_type, parameter.code, keys.PRESENT_FORM))
         if not ranged:
             combined = keys.composite_forms(forms_found)
-            entries.keys |= keys.keys(resource_type, (parameter.code,), combined)
+            entries.keys |= keys.keys(resource_type, parameter.code, combined)
         if not files_rows:
             return
         named = list(product(*_with_code(forms_found)))

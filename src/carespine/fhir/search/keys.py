@@ -2,7 +2,8 @@
 disagree.
 
 A *form* is one way to ask for a value, as a tuple that begins with its kind. A key is the 63-bit hash of
-(resource type, parameter code, *form). A resource carries the keys of all forms of all its values; a query
+(resource type, name, *form), where the name is shared by the parameters that find the same values
+(extraction.filed). A resource carries the keys of all forms of all its values; a query
 names one form for each value and looks for its key. The kinds are part of the stored data: changing one needs
 a reindex.
 """
@@ -22,7 +23,7 @@ SYSTEM = "s"  # (system): any code of the system
 NO_SYSTEM = "nc"  # (code): the code, in no system
 PRESENT = "p"  # (): the parameter has a value, for :missing
 REFERENCE = "r"  # (type, id): a resource on this server
-REFERENCE_ID = "ri"  # (id): the same, of any type
+REFERENCE_ID = "ri"  # (id): the same, of any type; within composites only
 URL = "ru"  # (url): an absolute reference or a canonical
 IDENTIFIER = "i"  # (token form...): the identifier of a Reference, for :identifier
 OF_TYPE = "ot"  # (type system, type code, value): an Identifier, for :of-type
@@ -35,14 +36,14 @@ PRESENT_FORM: Form = (PRESENT,)
 _WITHIN_FORM = "\x1e"
 
 
-def key(resource_type: str, code: str, form: Form) -> int:
-    """The key of one form of one parameter."""
-    return hash63(resource_type, code, *form)
+def key(resource_type: str, name: str, form: Form) -> int:
+    """The key of one form under one name."""
+    return hash63(resource_type, name, *form)
 
 
-def keys(resource_type: str, codes: Sequence[str], forms: Iterable[Form]) -> frozenset[int]:
-    """The keys of all the forms for all the parameters."""
-    return frozenset(key(resource_type, code, form) for form in forms for code in codes)
+def keys(resource_type: str, name: str, forms: Iterable[Form]) -> frozenset[int]:
+    """The keys of all the forms under one name."""
+    return frozenset(key(resource_type, name, form) for form in forms)
 
 
 def token_forms(system: str | None, code: str | None) -> list[Form]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from carespine.fhir.search import keys
+from collections.abc import Iterable
+
+from carespine.fhir import definitions
+from carespine.fhir.search import extraction, keys
 from carespine.fhir.search.criteria import (
     CompositeValue,
     Criterion,
@@ -25,15 +28,48 @@ def keys_for(criterion: Criterion) -> frozenset[int] | None:
     None where the criterion is no question of equality: ranges, beginnings and parts of strings, `:text`,
     `:above`, `:below`, `:in`, `:not-in`, near, full text.
     """
-    code = criterion.parameter.code
+    code, kind = criterion.parameter.code, criterion.resource_type
+    names = extraction.filed(kind, code).names
     if criterion.modifier == "missing":
-        return frozenset({keys.key(criterion.resource_type, code, keys.PRESENT_FORM)})
+        return _keys(kind, names, [keys.PRESENT_FORM])
     if criterion.modifier not in _BY_KEY:
         return None
-    found = [form_of(value, code, criterion.modifier) for value in criterion.values]
+    local = [value for value in criterion.values if isinstance(value, ReferenceValue) and not value.url]
+    others = [value for value in criterion.values if value not in local]
+    found = [form_of(value, code, criterion.modifier) for value in others]
     if any(form is None for form in found):
         return None
-    return frozenset(keys.key(criterion.resource_type, code, form) for form in found if form)
+    wanted = [_identities(value, criterion.parameter.targets) for value in local]
+    references = reference_keys(kind, code, [identity for each in wanted for identity in each])
+    return _keys(kind, names, [form for form in found if form]) | references
+
+
+def reference_keys(resource_type: str, code: str, identities: Iterable[tuple[str, str]]) -> frozenset[int]:
+    """The keys of references under a parameter to any of the (type, id) pairs, resources on this server."""
+    return frozenset(
+        keys.key(resource_type, name, (keys.REFERENCE, *identity))
+        for identity in identities
+        for name, only in extraction.filed(resource_type, code).local
+        if only in (None, identity[0])
+    )
+
+
+def row_names(criterion: Criterion) -> tuple[str, ...]:
+    """The names of the index rows that a criterion of ranges, beginnings or parts compares with."""
+    if criterion.row != criterion.parameter.code:
+        return (criterion.row,)
+    return extraction.filed(criterion.resource_type, criterion.row).names
+
+
+def _keys(resource_type: str, names: Iterable[str], forms: Iterable[Form]) -> frozenset[int]:
+    return frozenset(keys.key(resource_type, name, form) for name in names for form in forms)
+
+
+def _identities(value: ReferenceValue, targets: Iterable[str]) -> list[tuple[str, str]]:
+    """The resources that a value may mean: where it names no type, one of each that the parameter may refer to."""
+    if value.type:
+        return [(value.type, value.id)]
+    return [(name, value.id) for name in tuple(targets) or definitions.resource_types()]
 
 
 def must_be_missing(criterion: Criterion) -> bool:

@@ -42,19 +42,27 @@ class Memo(dict[K, V]):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where values come from: a resource type, the parameters that meet there, and the element."""
+    """Where values come from: a resource type, the parameters that meet there, and the element.
+
+    What is found there is filed once, under the one name that these parameters share (extraction.filed).
+    """
 
     resource_type: str
+    name: str
     codes: tuple[str, ...]
     element: Element | None = None
 
     def keys(self, found: Sequence[Form]) -> frozenset[int]:
-        """The keys of the forms and of being present, for all the parameters."""
-        return keys.keys(self.resource_type, self.codes, (keys.PRESENT_FORM, *found))
+        """The keys of the forms and of being present."""
+        return keys.keys(self.resource_type, self.name, (keys.PRESENT_FORM, *found))
 
-    def rows(self, *cells: Any) -> tuple[Any, ...]:
-        """One row for each parameter."""
-        return tuple((code, *cells) for code in self.codes)
+    def row(self, *cells: Any) -> tuple[tuple[Any, ...], ...]:
+        """The one row of a value."""
+        return ((self.name, *cells),)
+
+    def references(self, resource_type: str, resource_id: str) -> tuple[tuple[str, str, str], ...]:
+        """One row for each parameter: these are not stored, and are asked for by code."""
+        return tuple((code, resource_type, resource_id) for code in self.codes)
 
 
 def converter(param_type: str, fhir_type: str, place: Place) -> Converter | None:
@@ -99,7 +107,7 @@ def _plain(forms_of: forms.FormsOf, place: Place) -> Converter:
 
 
 def _text_rows(place: Place, *texts: str | None) -> tuple[tuple[str, str], ...]:
-    return tuple(row for text in texts if text for row in place.rows(normal.text(text)[:MAX_INDEXED_TEXT]))
+    return tuple(row for text in texts if text for row in place.row(normal.text(text)[:MAX_INDEXED_TEXT]))
 
 
 def _codings(place: Place) -> Converter:
@@ -149,9 +157,30 @@ def _references(place: Place) -> Converter:
 
     def make(wanted: tuple[str, str]) -> tuple[frozenset[int], Any]:
         local = forms.local_reference(*wanted)
-        found = place.keys(forms.of_reference_text(*wanted))
-        return found, place.rows(*local) if local else ()
+        if local is None:
+            return place.keys(forms.of_reference_text(*wanted)), ()
+        return place.keys([(keys.REFERENCE, *local)]), place.references(*local)
 
+    return _by_reference(place, present, make)
+
+
+def referring(place: Place) -> Converter:
+    """References to one resource type, at a place where all references are filed: of those to resources on this
+    server, only that they are there."""
+    present = place.keys(())
+
+    def make(wanted: tuple[str, str]) -> tuple[frozenset[int], Any]:
+        local = forms.local_reference(*wanted)
+        if local is None:
+            return place.keys(forms.of_reference_text(*wanted)), ()
+        return present, place.references(*local)
+
+    return _by_reference(place, present, make)
+
+
+def _by_reference(
+    place: Place, present: frozenset[int], make: Callable[[tuple[str, str]], tuple[frozenset[int], Any]]
+) -> Converter:
     memo = Memo(make)
 
     def convert(value: Any, entries: IndexEntries) -> None:
@@ -203,7 +232,7 @@ def _sounds(place: Place) -> Converter:
 
     def make(value: str) -> tuple[frozenset[int], Any]:
         sound = normal.phonetic(value)
-        return place.keys([(keys.NORMAL, sound)] if sound else []), place.rows(sound) if sound else ()
+        return place.keys([(keys.NORMAL, sound)] if sound else []), place.row(sound) if sound else ()
 
     memo = Memo(make)
 
@@ -221,7 +250,7 @@ def _dates(range_of: Callable[[Any], Any], place: Place, *, is_text: bool) -> Co
 
     def rows_of(value: Any) -> tuple[Any, ...]:
         span = range_of(value)
-        return place.rows(*span) if span else ()
+        return place.row(*span) if span else ()
 
     memo = Memo[str, Any](rows_of)
 
@@ -239,7 +268,7 @@ def _numbers(range_of: Callable[[Any], Any], place: Place) -> Converter:
         entries.keys |= present
         span = range_of(value)
         if span is not None:
-            entries.numbers += place.rows(*span)
+            entries.numbers += place.row(*span)
 
     return convert
 
@@ -252,13 +281,13 @@ def _quantities(amount_of: Callable[[Any], ranges.Amount | None], place: Place) 
         amount = amount_of(value)
         if amount is not None:
             low, high, system, code, unit = amount
-            entries.quantities += place.rows(system, code, low, high, unit)
+            entries.quantities += place.row(system, code, low, high, unit)
 
     return convert
 
 
 def _uris(forms_of: forms.FormsOf, place: Place) -> Converter:
-    memo = Memo[str, Any](lambda value: (place.keys(forms_of(value)), place.rows(value)))
+    memo = Memo[str, Any](lambda value: (place.keys(forms_of(value)), place.row(value)))
 
     def convert(value: Any, entries: IndexEntries) -> None:
         found, rows = memo[value]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
-from carespine.fhir.search import keys, keys_for, must_be_missing
+from carespine.fhir.search import keys_for, must_be_missing, reference_keys, row_names
 from carespine.fhir.search.criteria import (
     Criterion,
     DateValue,
@@ -120,8 +120,8 @@ def _by_rows(criterion: Criterion, arguments: Arguments, alias: str, now: dateti
     conditions = [compare(value, criterion.modifier, arguments) for value in criterion.values]
     place = f"i.patient = {alias}.patient and i.rid = {alias}.rid"
     if table != "index_position":
-        number = param_number(criterion.resource_type, criterion.row + suffix)
-        place += f" and i.param = {arguments.add(number)}"
+        names = [name + suffix for name in row_names(criterion)]
+        place += f" and {params('i', criterion.resource_type, names, arguments)}"
     return f"exists (select 1 from {table} i where {place} and ({' or '.join(conditions)}))"  # noqa: S608
 
 
@@ -231,10 +231,18 @@ def _near(value: Value, _modifier: str | None, arguments: Arguments) -> str:
     return f"({box} and {2 * _EARTH_KM} * asin(sqrt(least(1, {haversine}))) <= {distance}::double precision)"
 
 
+def params(alias: str, resource_type: str, names: Iterable[str], arguments: Arguments) -> str:
+    """The condition that an index row is filed under one of the names (extraction.filed)."""
+    numbers = [param_number(resource_type, name) for name in names]
+    if len(numbers) == 1:
+        return f"{alias}.param = {arguments.add(numbers[0])}"
+    return f"{alias}.param = any({arguments.add(numbers)}::bigint[])"
+
+
 def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def any_key(resource_type: str, code: str, identities: Sequence[tuple[str, str]]) -> list[int]:
     """The keys of references to any of the (type, id) pairs."""
-    return sorted({keys.key(resource_type, code, (keys.REFERENCE, *identity)) for identity in identities})
+    return sorted(reference_keys(resource_type, code, identities))

@@ -10,11 +10,12 @@ from typing import Any
 
 import msgspec
 
+from carespine.fhir.search import filed
 from carespine.fhir.search.criteria import SortKey
 from carespine.kernel.errors import Invalid
 from carespine.storage.index_rows import URI
+from carespine.storage.search.conditions import params
 from carespine.storage.sql import Arguments
-from carespine.storage.types import param_number
 
 _COLUMNS = {"_id": ("r.id", "text"), "_lastUpdated": ("r.updated", "timestamptz")}
 # Parameter type: table, column that counts when ascending, when descending, SQL type, suffix of the row's name.
@@ -54,11 +55,12 @@ def order(sort: tuple[SortKey, ...], resource_type: str, arguments: Arguments) -
         elif key.parameter.type in _TABLES:
             table, ascending, descending, kind, suffix = _TABLES[key.parameter.type]
             value = descending if key.descending else ascending
-            number = arguments.add(param_number(resource_type, code + suffix))
+            names = [name + suffix for name in filed(resource_type, code).names]
+            under = params("i", resource_type, names, arguments)
             alias = f"s{position}"
             joins.append(
                 f"left join lateral (select {value} as value from {table} i where i.patient = r.patient "  # noqa: S608
-                f"and i.rid = r.rid and i.param = {number}) {alias} on true"
+                f"and i.rid = r.rid and {under}) {alias} on true"
             )
             expression = f"{alias}.value"
         else:

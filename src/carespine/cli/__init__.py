@@ -9,7 +9,19 @@ import sys
 
 import typer
 
-from carespine.cli import admin, audit, certificate, demo, devices, doctor, load, serve, standards, version
+from carespine.cli import (
+    admin,
+    audit,
+    backup,
+    certificate,
+    demo,
+    devices,
+    doctor,
+    load,
+    serve,
+    standards,
+    version,
+)
 from carespine.kernel.errors import CarespineError, Misconfigured
 
 app = typer.Typer(
@@ -26,6 +38,7 @@ standards.register(app)
 certificate.register(app)
 devices.register(app)
 audit.register(app)
+backup.register(app)
 admin.register(app)
 doctor.register(app)
 version.register(app)

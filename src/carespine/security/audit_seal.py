@@ -10,6 +10,7 @@ from joserfc import jws
 from joserfc.errors import JoseError
 
 from carespine.kernel.clock import Clock
+from carespine.security import audit_clock
 
 if TYPE_CHECKING:
     import asyncpg
@@ -44,7 +45,7 @@ async def seal(tx: Connection, key: ECKey, clock: Clock) -> int:
         "select number, to_xact::text, digest from audit_seal order by number desc limit 1"
     )
     number, start, previous = (last[0] + 1, last[1], last[2]) if last else (1, "0", _GENESIS)
-    end = await tx.fetchval("select pg_snapshot_xmin(pg_current_snapshot())::text")
+    end = await audit_clock.ended_before(tx)
     rows = await _events(tx, start, end)
     if not rows:
         return 0

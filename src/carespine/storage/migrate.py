@@ -3,41 +3,95 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import yoyo
+from psycopg.errors import LockNotAvailable, UndefinedTable
 
-from carespine.kernel.errors import Unavailable
+from carespine.kernel.errors import Misconfigured, Unavailable
 from carespine.storage.types import type_numbers
 
-_FOLDER = Path(__file__).parent / "migrations"
+FOLDER = Path(__file__).parent / "migrations"
+_LOCK = 0x0CA2E5_3161
+# Chosen by us. A change of a table waits for those who use it, and all others wait behind it: rather give way and
+# try again than hold up a running server.
+_WAIT_FOR_TABLE_S = 2
+_ATTEMPTS = 30
 logging.getLogger("yoyo").setLevel(logging.WARNING)
 
 
-def migrate(url: str) -> list[str]:
+def migrate(url: str, *, only: Collection[str] | None = None, folder: Path = FOLDER) -> list[str]:
     """Apply what is missing to the database at `url` (postgresql://...); returns the names applied.
 
-    Safe beside a running server and beside another `migrate`: a lock in the database lets one work at a time.
+    Safe beside a running server and beside another `migrate`: a lock in the database, which ends with this process,
+    lets one work at a time. `only` leaves all others out. Raises Misconfigured where the schema is a newer one's.
     """
+    migrations = yoyo.read_migrations(str(folder))
+    with _one_at_a_time(url) as connection:
+        there = applied(connection)
+        if newer := sorted(set(there) - {migration.id for migration in migrations}):
+            raise Misconfigured(
+                f"The database was used by a newer Carespine (its schema has {', '.join(newer)}): "
+                "install that version, or restore a backup made before it."
+            )
+        wanted = migrations.filter(lambda item: item.id not in there and (only is None or item.id in only))
+        if not wanted:
+            return []
+        _apply(url, wanted)
+    _name_types(url)
+    return [migration.id for migration in wanted]
+
+
+def known() -> list[str]:
+    """The names of all migrations there are."""
+    return [migration.id for migration in yoyo.read_migrations(str(FOLDER))]
+
+
+def applied(connection: psycopg.Connection[Any]) -> list[str]:
+    """The names of the migrations that a database has had, in order."""
     try:
-        psycopg.connect(url, connect_timeout=10).close()
+        with connection.transaction():
+            rows = connection.execute("select migration_id from _yoyo_migration order by migration_id")
+            return [name for (name,) in rows]
+    except UndefinedTable:
+        return []
+
+
+@contextmanager
+def _one_at_a_time(url: str) -> Iterator[psycopg.Connection[Any]]:
+    try:
+        connection = psycopg.connect(url, connect_timeout=10, autocommit=True)
     except psycopg.OperationalError as error:
         raise Unavailable(
             "The database cannot be reached; check its address and that it is running."
         ) from error
+    with connection:
+        connection.execute("select pg_advisory_lock(%s)", [_LOCK])
+        yield connection
+
+
+def _apply(url: str, wanted: Any) -> None:
     backend = yoyo.get_backend(url.replace("postgresql://", "postgresql+psycopg://", 1))
     try:
-        migrations = yoyo.read_migrations(str(_FOLDER))
-        if not backend.to_apply(migrations):
-            return []
-        with backend.lock(timeout=60):
-            wanted = backend.to_apply(migrations)
-            backend.apply_migrations(wanted)
+        backend.execute(f"set lock_timeout = '{_WAIT_FOR_TABLE_S}s'")
+        backend.commit()
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                backend.apply_migrations(backend.to_apply(wanted))
+            except LockNotAvailable as error:
+                if attempt == _ATTEMPTS:
+                    raise Unavailable("The schema cannot be changed: others hold its tables.") from error
+                backend.rollback()
+                time.sleep(_WAIT_FOR_TABLE_S / 2)
+            else:
+                return
     finally:
         backend.connection.close()
-    _name_types(url)
-    return [migration.id for migration in wanted]
 
 
 def _name_types(url: str) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from carespine.kernel import clock as kernel_clock
 from carespine.kernel.events import Announcer
+from carespine.security import audit_clock
 from carespine.security.audit_log import AuditLog
 from carespine.security.door import Door
 from carespine.security.tokens import TokenService
@@ -53,6 +54,8 @@ class Platform:
 
     async def open(self) -> None:
         await self.database.open()
+        async with self.database.transaction() as tx:
+            await audit_clock.carry_on(tx)
 
     async def close(self) -> None:
         await self.database.close()

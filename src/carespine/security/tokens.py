@@ -152,11 +152,16 @@ class TokenService:
         )
 
     async def demand_standing(self, connection: Connection, actor: Actor) -> None:
-        """Raise Forbidden where the certificate that an app came in with is no longer in force.
+        """Raise Forbidden where an app was disabled, or the certificate that it came in with is not in force.
 
         For work that goes on after the token was checked: a long upload must not outlive its certificate.
         """
-        if actor.kind == "app" and actor.certificate:
+        if actor.kind != "app":
+            return
+        client = await clients.find(connection, actor.id)
+        if client is None or not client.enabled:
+            raise Forbidden("The client is not registered any more, or was disabled.")
+        if actor.certificate:
             standing = await self._certificates.standing(connection, actor.id)
             if not standing.allowed or standing.certificate_id != actor.certificate:
                 raise Forbidden(f"The certificate does not permit this: {standing.reason}")

@@ -103,6 +103,17 @@ class Database:
             await self._pool.release(connection)
 
     @asynccontextmanager
+    async def dedicated(self) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+        """A connection of its own, outside the pool, for as long as this lasts; for listening."""
+        connection = await asyncpg.connect(
+            self._url, server_settings={"application_name": "carespine listening"}
+        )
+        try:
+            yield connection
+        finally:
+            await connection.close(timeout=2)
+
+    @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """A connection in a transaction: committed on leaving, rolled back on any error."""
         async with self.connection() as connection, connection.transaction():

@@ -18,7 +18,9 @@ from starlette.exceptions import HTTPException
 from carespine.kernel.errors import CarespineError
 from carespine.security import audit_seal
 from carespine.security.tokens import forget_expired_assertions
-from carespine.web import discovery, logs, pages, wiring
+from carespine.storage.bell import Bell
+from carespine.storage.jobs import forget_expired
+from carespine.web import discovery, logs, pages, wiring, workers
 from carespine.web.cors import Cors
 from carespine.web.fhir_endpoint import PREFIX, FhirEndpoint
 from carespine.web.gate import Gate
@@ -49,7 +51,9 @@ def build(platform: Platform) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         await platform.open()
-        jobs = [asyncio.create_task(_seal(platform)), asyncio.create_task(_forget(platform))]
+        bell = Bell(platform.database)
+        work = (_seal(platform), _forget(platform), bell.run(), workers.runner(platform, bell).run())
+        jobs = [asyncio.create_task(each) for each in work]
         try:
             yield
         finally:
@@ -96,6 +100,9 @@ async def _forget(platform: Platform) -> None:
         with _reported("forget expired assertions"):
             async with platform.database.transaction() as tx:
                 await forget_expired_assertions(tx)
+        with _reported("forget expired jobs"):
+            async with platform.database.transaction() as tx:
+                await forget_expired(tx, now=platform.clock())
         await asyncio.sleep(_FORGET_EVERY_S)
 
 

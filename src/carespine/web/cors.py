@@ -14,7 +14,8 @@ _REQUEST_HEADERS = (
     b"x-request-id, x-correlation-id"
 )
 _ANSWER_HEADERS = (
-    b"etag, location, content-location, last-modified, retry-after, x-request-id, x-correlation-id"
+    b"etag, location, content-location, last-modified, expires, retry-after, x-progress, x-request-id, "
+    b"x-correlation-id"
 )
 # Chosen by us: how long a browser may remember the answer.
 _MAX_AGE_S = b"600"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from carespine.kernel.errors import CarespineError, Invalid, NotFound, TooLarge
@@ -31,6 +32,9 @@ class FhirEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         given = await self._answer(scope, receive)
+        if given.stream is not None:
+            await _send_stream(given, given.stream, scope["method"], send)
+            return
         body = given.body if given.body is not None else b""
         headers = [(name.lower().encode(), value.encode()) for name, value in given.headers.items()]
         if len(body) >= coding.WORTH_PACKING and coding.wanted(scope):
@@ -85,6 +89,16 @@ def options(parts: tuple[str, ...]) -> Answer:
         None,
         methods.allow(parts) | {"Accept-Patch": "application/json-patch+json, application/fhir+json"},
     )
+
+
+async def _send_stream(given: Answer, pieces: AsyncIterator[bytes], method: str, send: Send) -> None:
+    """Send a body of a length that is not known beforehand, one piece in memory at a time."""
+    headers = [(name.lower().encode(), value.encode()) for name, value in given.headers.items()]
+    await send({"type": "http.response.start", "status": given.status, "headers": headers})
+    if method != "HEAD":
+        async for piece in pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def _body(receive: Receive, headers: dict[str, str], limit: int) -> bytes:

@@ -12,6 +12,7 @@ from carespine.security.audit_log import AuditLog
 from carespine.security.door import Door
 from carespine.security.tokens import TokenService
 from carespine.spine.fhir_api.api import FhirApi
+from carespine.spine.jobs.handle import Jobs
 from carespine.storage.database import Database
 from carespine.web import wiring
 from carespine.web.keys import Keys
@@ -47,7 +48,7 @@ class Platform:
         tokens = TokenService(
             database, keys.tokens, clock, wiring.Certificates(clock), base_url=settings.address
         )
-        fhir = FhirApi(door, token_url=None if settings.open else tokens.token_url)
+        fhir = FhirApi(door, Jobs(database), token_url=None if settings.open else tokens.token_url)
         announcer = Announcer()
         wiring.subscribe(announcer)
         return cls(settings, clock, keys, database, audit, door, tokens, fhir, announcer)

@@ -71,6 +71,9 @@ class Settings(BaseSettings):
     max_query_s: int = Field(
         30, ge=1, le=3600, description="Longest time that one statement may take in the database, in seconds."
     )
+    job_hours: int = Field(
+        24, ge=1, le=8760, description="Hours for which the files of an export or import can be had."
+    )
     security_contact: str = Field(
         "mailto:security@carespine.example",
         description="Where to report vulnerabilities (security.txt, RFC 9116).",

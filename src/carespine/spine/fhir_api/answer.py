@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
@@ -25,11 +25,12 @@ _text = msgspec.json.Encoder().encode
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A status, a body (None: none at all) and headers."""
+    """A status, a body (None: none at all) and headers; `stream` is a body that comes a piece at a time."""
 
     status: int
     body: bytes | None
     headers: dict[str, str] = field(default_factory=dict)
+    stream: AsyncIterator[bytes] | None = None
 
 
 def version_headers(item: Stored) -> dict[str, str]:

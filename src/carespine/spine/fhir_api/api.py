@@ -16,6 +16,7 @@ from carespine.spine.fhir_api import (
     conditional,
     formats,
     interactions,
+    jobs_api,
     methods,
     searching,
 )
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from carespine.security.door import Door
     from carespine.security.session import Session
     from carespine.spine.fhir_api.exchange import Exchange
+    from carespine.spine.jobs.handle import Jobs
 
 Interaction = Callable[["Session", "Exchange"], Awaitable[Answer]]
 _JSON = ("application/fhir+json", "application/json", "application/json+fhir", "text/json")
@@ -53,14 +55,15 @@ _UTF8 = ("utf-8", "utf8")
 class FhirApi:
     """The API over one door. `token_url` is where tokens are had, None where access is open."""
 
-    def __init__(self, door: Door, *, token_url: str | None) -> None:
-        self._door, self._token_url = door, token_url
+    def __init__(self, door: Door, jobs: Jobs, *, token_url: str | None) -> None:
+        self._door, self._jobs, self._token_url = door, jobs, token_url
 
     async def answer(self, exchange: Exchange) -> Answer:
         """Perform a request; every error of the platform becomes its OperationOutcome."""
-        in_xml = formats.wants_xml(exchange.pairs, exchange.headers)
+        of_job = exchange.parts[:1] == (jobs_api.PREFIX,)  # has its own formats: a manifest, NDJSON
+        in_xml = not of_job and formats.wants_xml(exchange.pairs, exchange.headers)
         try:
-            if not in_xml:
+            if not in_xml and not of_job:
                 exchange.demand_json()
             given = await self._perform(formats.in_json(exchange))
         except CarespineError as error:
@@ -80,6 +83,10 @@ class FhirApi:
             _demand_json_body(exchange)
         if not exchange.parts:
             return await self._bundle(exchange)
+        if exchange.parts[0] == jobs_api.PREFIX:
+            return await jobs_api.perform(
+                exchange, self._door, self._jobs, open_access=self._token_url is None
+            )
         interaction, writes = _route(exchange)
         if writes:
             return await retrying(lambda: self._write(interaction, exchange))

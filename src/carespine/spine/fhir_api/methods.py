@@ -24,6 +24,10 @@ def allowed(parts: Sequence[str]) -> tuple[str, ...]:
             return _READING
         case ("openapi.json",):
             return _READING
+        case ("_jobs", _):
+            return (*_READING, "DELETE")
+        case ("_jobs", _, _):
+            return _READING
         case (name, *_) if name not in definitions.resource_types():
             return ()
         case (_,):

@@ -14,10 +14,21 @@ if TYPE_CHECKING:
 _OUTPUT_ONLY = frozenset({"_format", "_pretty"})
 
 
-def given(exchange: Exchange) -> list[tuple[str, str]]:
-    """Names and values as text, in order; raises Invalid for a parameter that has no simple value."""
+def given(exchange: Exchange, *, references: bool = False) -> list[tuple[str, str]]:
+    """Names and values as text, in order; raises Invalid for a parameter that has no simple value.
+
+    With `references` the reference of a valueReference counts as one.
+    """
     pairs = [(name, value) for name, value in exchange.pairs if name not in _OUTPUT_ONLY]
-    return pairs + [(item["name"], _text(item)) for item in parameters(exchange)]
+    return pairs + [(item["name"], _text(item, references=references)) for item in parameters(exchange)]
+
+
+def demand_asynchronous(exchange: Exchange) -> None:
+    """Raise Invalid where the client does not say that it comes back for the answer."""
+    if "respond-async" not in exchange.prefer:
+        raise Invalid(
+            "This takes its time: send the header Prefer: respond-async, and come back for the answer."
+        )
 
 
 def parameters(exchange: Exchange) -> list[dict[str, Any]]:
@@ -63,7 +74,9 @@ def interval(pairs: list[tuple[str, str]], name: str) -> tuple[int, int] | None:
         raise Invalid(f"{name} must be a date or an instant, not {text[:40]!r}.") from error
 
 
-def _text(parameter: dict[str, Any]) -> str:
+def _text(parameter: dict[str, Any], *, references: bool) -> str:
+    if references and isinstance(parameter.get("valueReference"), dict):
+        return str(parameter["valueReference"].get("reference", ""))
     value = next((parameter[key] for key in parameter if key.startswith("value")), None)
     if isinstance(value, bool):
         return "true" if value else "false"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from carespine.fhir import definitions
 from carespine.kernel.errors import NotAllowed, NotFound
 from carespine.kernel.ids import is_fhir_id
-from carespine.spine.fhir_api.operations import everything, lastn, meta
+from carespine.spine.fhir_api.operations import everything, export, lastn, meta
 
 if TYPE_CHECKING:
     from carespine.security.session import Session
@@ -18,27 +18,57 @@ if TYPE_CHECKING:
 
 Interaction = Callable[["Session", "Exchange"], Awaitable["Answer"]]
 _DEFINITION = "http://hl7.org/fhir/OperationDefinition/"
+_EXPORT = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/{type}export"
 _LEVELS = {1: "system", 2: "type", 3: "instance", 5: "version"}
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation: `types` None for every type; `writes` means that GET is refused."""
+    """One operation: `types` None for every type. One that `writes` refuses GET unless it is `safe`: then what it
+    writes is a job, and nothing in the record. `url` is its definition where R4 itself has none, {type} the type.
+    """
 
     name: str
     run: Interaction
     levels: frozenset[str]
     types: frozenset[str] | None = None
     writes: bool = False
+    safe: bool = False
+    url: str | None = None
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        return ("POST",) if self.writes and not self.safe else ("GET", "HEAD", "POST")
 
     def definition(self, resource_type: str) -> str:
-        """The canonical URL of its definition in R4."""
+        """The canonical URL of its definition."""
+        if self.url is not None:
+            return self.url.format(type="" if resource_type == "Resource" else f"{resource_type.lower()}-")
         return f"{_DEFINITION}{resource_type if self.types else 'Resource'}-{self.name}"
 
 
 OPERATIONS = (
     Operation(
         "everything", everything.everything, frozenset({"instance"}), frozenset({"Encounter", "Patient"})
+    ),
+    Operation("export", export.export, frozenset({"system"}), writes=True, safe=True, url=_EXPORT),
+    Operation(
+        "export",
+        export.export,
+        frozenset({"type"}),
+        frozenset({"Patient"}),
+        writes=True,
+        safe=True,
+        url=_EXPORT,
+    ),
+    Operation(
+        "export",
+        export.export,
+        frozenset({"instance"}),
+        frozenset({"Group"}),
+        writes=True,
+        safe=True,
+        url=_EXPORT,
     ),
     Operation("lastn", lastn.lastn, frozenset({"type"}), frozenset({"Observation"})),
     Operation("meta", meta.show, frozenset({"system", "type", "instance", "version"})),
@@ -57,7 +87,7 @@ def declared(resource_type: str | None) -> list[dict[str, str]]:
     if resource_type is None:
         found = [operation for operation in OPERATIONS if "system" in operation.levels]
     else:
-        found = [operation for operation in OPERATIONS if _has(operation, resource_type)]
+        found = [item for item in OPERATIONS if _has(item, resource_type) and item.levels != {"system"}]
     return [
         {"name": operation.name, "definition": operation.definition(resource_type or "Resource")}
         for operation in found
@@ -70,29 +100,37 @@ def route(method: str, parts: Sequence[str]) -> tuple[Interaction, bool]:
     Raises NotFound where there is none for this path, NotAllowed for another method than GET and POST, and for
     GET of one that writes.
     """
-    *target, name = parts
-    if target and target[0] not in definitions.resource_types():
-        raise NotFound(f"{target[0][:60]!r} is not a resource type of FHIR R4.")
-    if len(target) > 1 and not is_fhir_id(target[1]):
-        raise NotFound(f"{target[1][:70]!r} cannot be an id: 1 to 64 letters, digits, '-' and '.'.")
-    level = _LEVELS.get(len(parts))
-    operation = next((item for item in OPERATIONS if f"${item.name}" == name), None)
-    wrong_place = level == "version" and target[2] != "_history"
-    if operation is None or level not in operation.levels or wrong_place or not _has(operation, *target[:1]):
-        raise NotFound(f"There is no operation {'/'.join(parts)[:120]!r}.")
-    if method not in (("POST",) if operation.writes else ("GET", "POST")):
-        allowed = "POST, OPTIONS" if operation.writes else "GET, HEAD, POST, OPTIONS"
-        raise NotAllowed(f"{method} is not supported for {name}.", headers={"Allow": allowed})
+    operation = _find(parts)
+    if method not in operation.methods:
+        allowed = ", ".join([*operation.methods, "OPTIONS"])
+        raise NotAllowed(f"{method} is not supported for {parts[-1]}.", headers={"Allow": allowed})
     return operation.run, operation.writes
 
 
 def methods(parts: Sequence[str]) -> tuple[str, ...]:
     """The methods that the operation of a path takes; none where there is no such operation."""
     try:
-        _, writes = route("POST", parts)
+        return _find(parts).methods
     except NotFound:
         return ()
-    return ("POST",) if writes else ("GET", "HEAD", "POST")
+
+
+def _find(parts: Sequence[str]) -> Operation:
+    *target, name = parts
+    if target and target[0] not in definitions.resource_types():
+        raise NotFound(f"{target[0][:60]!r} is not a resource type of FHIR R4.")
+    if len(target) > 1 and not is_fhir_id(target[1]):
+        raise NotFound(f"{target[1][:70]!r} cannot be an id: 1 to 64 letters, digits, '-' and '.'.")
+    level = _LEVELS.get(len(parts))
+    operation = next((item for item in OPERATIONS if _is(item, name, level, target)), None)
+    if operation is None or (level == "version" and target[2] != "_history"):
+        raise NotFound(f"There is no operation {'/'.join(parts)[:120]!r}.")
+    return operation
+
+
+def _is(operation: Operation, name: str, level: str | None, target: Sequence[str]) -> bool:
+    """Whether this is the operation that a path names."""
+    return f"${operation.name}" == name and level in operation.levels and _has(operation, *target[:1])
 
 
 def _has(operation: Operation, resource_type: str | None = None) -> bool:

@@ -1,0 +1,49 @@
+"""How far a job is, in words, and what it made, as the manifest of the Bulk Data IG 2.0.0."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from carespine.kernel.clock import fhir_instant
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from carespine.storage.job_files import FileRow
+    from carespine.storage.jobs import JobRow
+
+ERRORS, DELETED = "errors", "deleted"
+
+
+def progress(job: JobRow) -> str:
+    """A few words for X-Progress."""
+    if job.state == "waiting":
+        return "waiting"
+    done = job.progress.get("resources")
+    return f"{done} resources so far" if done is not None else "begun"
+
+
+def manifest(job: JobRow, files: Sequence[FileRow], address: str, *, needs_token: bool) -> dict[str, Any]:
+    """What a job that is complete made, with the addresses of its files."""
+    moment = job.progress.get("moment")
+    tree: dict[str, Any] = {
+        "transactionTime": fhir_instant(datetime.fromisoformat(moment) if moment else job.created),
+        "request": job.request["url"],
+        "requiresAccessToken": needs_token,
+        "output": [],
+        "error": [],
+    }
+    for file in files:
+        kind = file.name.partition(".")[0]
+        entry: dict[str, Any] = {"type": kind, "url": f"{address}/{file.name}", "count": file.resources}
+        if kind == ERRORS:
+            tree["error"].append({**entry, "type": "OperationOutcome"})
+        elif kind == DELETED:
+            # A line is a Bundle of several; R4's count would be that of the lines.
+            tree.setdefault("deleted", []).append({"type": "Bundle", "url": entry["url"]})
+        else:
+            tree["output"].append(entry)
+    if job.request.get("since"):
+        tree.setdefault("deleted", [])
+    return tree

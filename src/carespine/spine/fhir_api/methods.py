@@ -20,14 +20,10 @@ def allowed(parts: Sequence[str]) -> tuple[str, ...]:
     match tuple(parts):
         case ():
             return ("POST",)
-        case ("metadata",) | ("_history",):
-            return _READING
-        case ("openapi.json",):
+        case ("metadata",) | ("_history",) | ("openapi.json",) | ("_jobs", _, _):
             return _READING
         case ("_jobs", _):
             return (*_READING, "DELETE")
-        case ("_jobs", _, _):
-            return _READING
         case (name, *_) if name not in definitions.resource_types():
             return ()
         case (_,):

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -383,6 +384,33 @@ async def test_no_token_without_a_certificate_in_force_for_this_key(
     if status != 200:
         assert reply.json()["error"] == "unauthorized_client"
         assert "ertificate" in reply.json()["error_description"]
+
+
+async def test_an_app_on_its_way_out_is_served_and_warned(stage: Stage) -> None:
+    standing = stage.certificates.standings[CLIENT]
+    token = await stage.token()
+    assert "deprecation" not in (await stage.get("Patient", token)).headers
+    standing.deprecated_since = datetime(2026, 11, 2, 9, tzinfo=UTC)
+    standing.sunset = datetime(2027, 11, 2, 9, tzinfo=UTC)
+    served = await stage.get("Patient", token)
+    assert served.status_code == 200
+    assert served.headers["deprecation"] == "@1793610000"
+    assert served.headers["sunset"] == "Tue, 02 Nov 2027 09:00:00 GMT"
+
+
+async def test_where_only_export_is_left_a_token_reads_and_writes_nothing(stage: Stage) -> None:
+    before = await stage.token()
+    stage.certificates.standings[CLIENT].reach = "export"
+    after = await stage.ask(stage.assertion())
+    assert after.json()["scope"] == "system/Observation.rs system/Patient.rs"
+    for token in (before, after.json()["access_token"]):
+        assert (await stage.get("Patient", token)).status_code == 200
+        written = await stage.server.http.post(
+            "/fhir/Observation",
+            content='{"resourceType": "Observation", "status": "final", "code": {"text": "x"}}',
+            headers={"authorization": f"Bearer {token}", "content-type": "application/fhir+json"},
+        )
+        assert written.status_code == 403, written.text
 
 
 async def test_a_suspended_certificate_bites_at_the_next_request_and_lifts_again(stage: Stage) -> None:

@@ -55,6 +55,9 @@ class FakeStanding:
     allowed: bool = True
     reason: str = "in force"
     suspensions: int = 0
+    reach: str = "all"
+    deprecated_since: datetime | None = None
+    sunset: datetime | None = None
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from carespine.standards import lifecycle
+from carespine.standards.access import Reach
 from carespine.standards.lifecycle import CannotHappenError, Entry, Event, State
 
 BEGIN = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
-BY_ITSELF = {Event.LAPSE, Event.EXPIRE}
+BY_ITSELF = lifecycle.BY_ITSELF
 steps = st.lists(
     st.tuples(
         st.sampled_from([each for each in Event if each not in BY_ITSELF]), st.integers(0, 40 * 86_400)
@@ -34,7 +36,10 @@ def log(*events: tuple[Event, float]) -> list[Entry]:
     ]
 
 
+APPLIED = ((Event.APPLY, 0),)
 CERTIFIED = ((Event.APPLY, 0), (Event.START, 1), (Event.CERTIFY, 2))
+FOUND = (*CERTIFIED, (Event.FIND, 3))
+AGREED = (*FOUND, (Event.AGREE, 20))
 
 
 @pytest.mark.parametrize(
@@ -54,10 +59,28 @@ CERTIFIED = ((Event.APPLY, 0), (Event.START, 1), (Event.CERTIFY, 2))
         ((*CERTIFIED, (Event.SUSPEND, 3), (Event.REINSTATE, 4)), 5, State.CERTIFIED, True),
         (CERTIFIED, 2 + 365 - 0.001, State.CERTIFIED, True),
         (CERTIFIED, 2 + 365, State.EXPIRED, False),
-        ((*CERTIFIED, (Event.SUSPEND, 360)), 2 + 365, State.EXPIRED, False),
+        ((*CERTIFIED, (Event.SUSPEND, 360)), 2 + 365, State.SUSPENDED, False),
+        ((*CERTIFIED, (Event.SUSPEND, 360)), 374, State.EXPIRED, False),
         ((*CERTIFIED, (Event.START, 368)), 369, State.TESTING, False),
-        ((*CERTIFIED, (Event.WITHDRAW, 3)), 4, State.WITHDRAWN, False),
-        ((*CERTIFIED, (Event.WITHDRAW, 3), (Event.APPLY, 4)), 5, State.APPLIED, False),
+        ((*APPLIED, (Event.WITHDRAW, 3)), 4, State.WITHDRAWN, False),
+        ((*APPLIED, (Event.WITHDRAW, 3), (Event.APPLY, 4)), 5, State.APPLIED, False),
+        ((*CERTIFIED, (Event.REFUSE, 3), (Event.REFUSE, 3.9)), 4, State.WATCH, True),
+        ((*CERTIFIED, (Event.REFUSE, 3), (Event.REFUSE, 4)), 4, State.NONCONFORMITY, True),
+        (FOUND, 3 + 28 - 0.001, State.NONCONFORMITY, True),
+        (FOUND, 3 + 28, State.RESTRICTED, True),
+        ((*FOUND, (Event.REPLY, 20)), 3 + 30 - 0.001, State.NONCONFORMITY, True),
+        ((*FOUND, (Event.REPLY, 20)), 3 + 30, State.RESTRICTED, True),
+        (AGREED, 20 + 90 - 0.001, State.CAP_AGREED, True),
+        (AGREED, 20 + 90, State.RESTRICTED, True),
+        ((*AGREED, (Event.EXTEND, 100)), 20 + 135 - 0.001, State.CAP_AGREED, True),
+        ((*AGREED, (Event.EXTEND, 100)), 20 + 135, State.RESTRICTED, True),
+        ((*AGREED, (Event.START, 50), (Event.CERTIFY, 51)), 52, State.CERTIFIED, True),
+        (AGREED, 20 + 90 + 60, State.PHASING_OUT, True),
+        (AGREED, 20 + 90 + 60 + 365 - 0.001, State.PHASING_OUT, True),
+        (AGREED, 20 + 90 + 60 + 365, State.EXPORT_ONLY, True),
+        ((*AGREED, (Event.WITHDRAW, 20 + 90 + 60 + 365 + 30)), 600, State.WITHDRAWN, False),
+        ((*AGREED, (Event.SUSPEND, 30)), 44, State.CAP_AGREED, True),
+        ((*AGREED, (Event.SUSPEND, 105)), 119, State.RESTRICTED, True),
     ],
 )
 def test_where_a_product_stands(events, at, state, allowed):
@@ -75,7 +98,15 @@ def test_where_a_product_stands(events, at, state, allowed):
         ((Event.APPLY, 0), (Event.CERTIFY, 1)),
         ((Event.APPLY, 0), (Event.SUSPEND, 1)),
         ((*CERTIFIED, (Event.REINSTATE, 3))),
-        ((*CERTIFIED, (Event.WITHDRAW, 3), (Event.REINSTATE, 4))),
+        ((*APPLIED, (Event.WITHDRAW, 3), (Event.REINSTATE, 4))),
+        ((*CERTIFIED, (Event.WITHDRAW, 3))),
+        ((*AGREED, (Event.WITHDRAW, 20 + 90 + 60 + 365 + 29))),
+        ((*AGREED, (Event.EXTEND, 30), (Event.EXTEND, 31))),
+        ((*AGREED, (Event.APPEAL, 49))),
+        ((*FOUND, (Event.UPHOLD, 4))),
+        ((*FOUND, (Event.HOLD, 4))),
+        ((*CERTIFIED, (Event.LAPSE, 4))),
+        ((*CERTIFIED, (Event.OVERDUE, 4))),
         ((*CERTIFIED, (Event.SUSPEND, 3), (Event.CERTIFY, 4))),
         ((*CERTIFIED, (Event.SUSPEND, 400))),
     ],
@@ -89,7 +120,7 @@ def test_no_state_is_a_trap_and_every_state_can_be_reached():
     reached, frontier = {State.APPLIED}, [State.APPLIED]
     while frontier:
         here = frontier.pop()
-        onward = {after for (before, _), after in lifecycle.TABLE.items() if before is here}
+        onward = {after for (before, _), after in lifecycle.TABLE.items() if before is here and after}
         assert onward, here
         frontier += onward - reached
         reached |= onward
@@ -119,6 +150,7 @@ def test_access_always_rests_on_a_certificate_in_force(wanted, later):
 
     if found.allowed:
         assert found.certificate_id is not None
+    if found.state in {State.CERTIFIED, State.WATCH}:
         assert found.certificate_until is not None
         assert now < found.certificate_until
         issued = next(each for each in entries if each.certificate_id == found.certificate_id)
@@ -146,3 +178,84 @@ def test_replaying_all_at_once_and_line_by_line_agree(wanted, later):
         situation = lifecycle.after(lifecycle.at(situation, entry.at), entry)
 
     assert lifecycle.at(situation, now) == lifecycle.replay(entries, now=now)
+
+
+def entry(event: Event, at: float, *, who: str = "somebody", **more: object) -> Entry:
+    return replace(Entry(event, day(at), who, "a reason"), **more)
+
+
+def test_a_failed_appeal_does_not_cost_the_supplier_the_time_it_took():
+    found = [*log(*FOUND), entry(Event.APPEAL, 10), entry(Event.UPHOLD, 30, who="another")]
+
+    assert lifecycle.replay(found, now=day(3 + 28 + 20 - 0.001)).state is State.NONCONFORMITY
+    assert lifecycle.replay(found, now=day(3 + 28 + 20)).state is State.RESTRICTED
+
+
+def test_an_appeal_about_safety_stays_nothing():
+    found = [*log(*CERTIFIED), entry(Event.FIND, 3, severity=1), entry(Event.APPEAL, 4)]
+
+    assert lifecycle.replay(found, now=day(3 + 3)).state is State.RESTRICTED
+
+
+def test_a_successful_appeal_restores_what_was_before():
+    found = [*log(*FOUND), entry(Event.APPEAL, 10), entry(Event.OVERTURN, 30, who="another")]
+
+    assert lifecycle.replay(found, now=day(31)).state is State.CERTIFIED
+
+
+def test_nobody_decides_an_appeal_against_themselves():
+    found = [*log(*FOUND), entry(Event.APPEAL, 10), entry(Event.OVERTURN, 30)]
+
+    with pytest.raises(CannotHappenError, match="other people"):
+        lifecycle.replay(found, now=day(31))
+
+
+def test_an_emergency_hold_stops_the_calendar_and_ends():
+    held = entry(Event.HOLD, 100, until=day(180), second="another")
+
+    found = [*log(*AGREED), held]
+
+    assert lifecycle.replay(found, now=day(180 - 0.001)).state is State.CAP_AGREED
+    assert lifecycle.replay(found, now=day(180)).state is State.RESTRICTED
+
+
+@pytest.mark.parametrize(
+    ("severity", "days", "possible"),
+    [(1, 29, False), (1, 30, True), (2, 179, False), (2, 180, True), (3, 400, True)],
+)
+def test_a_phase_out_is_never_shorter_than_the_rule_allows(severity, days, possible):
+    found = [*log(*CERTIFIED), entry(Event.PHASE_OUT, 10, severity=severity, until=day(10 + days))]
+
+    if not possible:
+        with pytest.raises(CannotHappenError, match="at least"):
+            lifecycle.replay(found, now=day(10))
+        return
+    assert lifecycle.replay(found, now=day(10 + days) - timedelta(microseconds=1)).state is State.PHASING_OUT
+    assert lifecycle.replay(found, now=day(10 + days)).state is State.EXPORT_ONLY
+    assert lifecycle.replay(found, now=day(11)).sunset == day(10 + days)
+
+
+@given(steps, st.integers(0, 800))
+def test_nothing_is_withdrawn_that_ever_was_certified_without_a_month_of_export(wanted, later):
+    entries = played(wanted)
+    now = entries[-1].at + timedelta(days=later)
+    if lifecycle.replay(entries, now=now).state is not State.WITHDRAWN:
+        return
+    last = max((each for each in entries if each.event is Event.WITHDRAW), key=lambda each: each.at)
+    past = entries[: entries.index(last)]
+    lives = [number for number, each in enumerate(past) if each.event is Event.APPLY]
+    if any(each.event is Event.CERTIFY for each in past[lives[-1] :]):
+        before = lifecycle.replay(past, now=last.at)
+        assert before.state is State.EXPORT_ONLY
+        assert last.at - before.since >= timedelta(days=30)
+
+
+@given(steps)
+def test_access_never_grows_by_itself_but_by_the_end_of_a_suspension(wanted):
+    entries = played(wanted)
+    found = lifecycle.replay(entries, now=entries[-1].at)
+    order = list(Reach)
+    for days in range(0, 900, 7):
+        later = lifecycle.at(found, found.since + timedelta(days=days))
+        if found.state is not State.SUSPENDED:
+            assert order.index(later.access.reach) >= order.index(found.access.reach)

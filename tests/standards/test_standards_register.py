@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import asyncpg
 import httpx
+import msgspec
 import pytest
+from joserfc import jws
 from joserfc.jwk import ECKey
 from starlette.applications import Starlette
 
@@ -312,3 +317,36 @@ async def test_every_decision_left_an_audit_event(world, steady_band):
 
     told = [row["body"].decode() for row in rows]
     assert ['"apply"' in told[0], '"withdraw-certificate"' in told[1], "Ada Admin" in told[1]] == [True] * 3
+
+
+async def test_the_script_in_the_documentation_verifies_certificate_status_and_log(
+    world, steady_band, tmp_path
+):
+    decided = await world.certify(steady_band)
+    text = (await world.http.get(decided["certificate_url"])).text
+    head = (await world.http.get("/standards/log")).json()
+    claims = jws.extract_compact(text.encode()).payload
+    index = msgspec.json.decode(claims)["log"]["idx"]
+    proof = await world.http.get(f"/standards/log/inclusion?index={index}&size={head['tree_size']}")
+    files = {
+        "certificate.jws": text,
+        "jwks.json": (await world.http.get("/standards/jwks.json")).text,
+        "status.json": (await world.http.get("/standards/status")).text,
+        "head.json": msgspec.json.encode(head).decode(),
+        "inclusion.json": proof.text,
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+    page = (Path(__file__).parents[2] / "docs" / "verify-a-certificate.md").read_text()
+    script = tmp_path / "verify.py"
+    script.write_text(page.split("```python\n")[1].split("```")[0])
+
+    def verified() -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(script), str(tmp_path)]
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+    assert verified().stdout.startswith(f"{steady_band.about['product']} ")
+    altered = proof.json()
+    altered["proof"] = altered["proof"][::-1] if len(altered["proof"]) > 1 else ["00" * 32]
+    (tmp_path / "inclusion.json").write_text(msgspec.json.encode(altered).decode())
+    assert "the log does not have it" in verified().stderr

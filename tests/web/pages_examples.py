@@ -258,6 +258,9 @@ SUMMARY = SummaryView(
 CERTIFIED = views.ProductState(
     "certified", "Certified", "good", "It meets the minimum standards and may connect."
 )
+RESTRICTED = views.ProductState(
+    "restricted", "Restricted", "bad", "It may serve the organisations that use it already, and no new ones."
+)
 SUSPENDED = views.ProductState(
     "suspended", "Suspended", "bad", "It may not connect until the fault is put right."
 )
@@ -285,6 +288,8 @@ PRODUCT = views.ProductPage(
     (views.Transition(CERTIFIED, NOW, "Jo Bell", "Passed all 18 checks."),), None, CHECKS,
     certificate_id="0199f1c2-cert", certificate_url="/standards/certificates/0199f1c2-cert",
     report_url="/standards/runs/r1/report.html", can_suspend=True, contact="help@pulse-diary.example",
+    decisions=(("find", "Find that a standard is not met"), ("phase-out", "Begin to phase it out")),
+    sites=("A81001", "B82002"), due=NOW,
 )  # fmt: skip
 CLIENT_ASSERTION = views.Requirement(
     "SE-05",
@@ -482,6 +487,10 @@ class ExampleProducts:
             self.page, product=row, history=(step, *self.page.history), refused=reason,
             can_suspend=False, can_reinstate=True,
         )  # fmt: skip
+
+    async def decide(self, visitor, product_id, step, *, reason, severity):
+        row = replace(self.page.product, state=RESTRICTED)
+        self.page = replace(self.page, product=row, decisions=())
 
     async def reinstate(self, visitor, product_id, *, reason):
         if reason == "no":

@@ -76,6 +76,35 @@ async def test_reinstating_gives_the_reason_too():
     assert response.headers["location"] == f"{DESK}?done=reinstated"
 
 
+async def test_a_decision_is_recorded_and_told():
+    platform = ExamplePlatform()
+    sent = {"csrf_token": "admin-token", "step": "find", "severity": "2", "why": "Readings lose their zone."}
+    async with client("administrator", platform) as browser:
+        response = await browser.post(f"{DESK}/decide", data=sent)
+        assert response.headers["location"] == f"{DESK}?done=decided"
+        desk = PageReader((await browser.get(response.headers["location"])).text)
+    assert "is now shown as “Restricted”" in desk.words
+    assert "Used by A81001, B82002" in desk.words
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"step": ""}, "Choose what you decide"),
+        ({"step": "certify"}, "Choose what you decide"),
+        ({"severity": "4"}, "Choose how severe it is"),
+        ({"why": "  "}, "Enter why you decide so"),
+        ({"why": "x" * 501}, "Why must be 500 characters or less"),
+    ],
+)
+async def test_a_decision_that_is_not_whole_is_told_beside_its_field(wrong, message):
+    sent = {"csrf_token": "admin-token", "step": "find", "severity": "", "why": "A fault.", **wrong}
+    async with client("administrator") as browser:
+        response = await browser.post(f"{DESK}/decide", data=sent)
+    assert response.status_code == 400
+    assert message in PageReader(response.text).words
+
+
 async def test_a_decision_that_is_refused_is_a_page():
     async with client("administrator") as browser:
         response = await browser.post(f"{DESK}/reinstate", data={"csrf_token": "admin-token", "reason": "no"})

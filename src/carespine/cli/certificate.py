@@ -57,7 +57,14 @@ def verify(
         text, _trusted(trust, data), _moment(at), status=status.read_text().strip() if status else None
     )
     if as_json:
-        print_json({"ok": found.ok, "reasons": list(found.reasons), "claims": dict(found.claims)})
+        print_json(
+            {
+                "ok": found.ok,
+                "reasons": list(found.reasons),
+                "notes": list(found.notes),
+                "claims": dict(found.claims),
+            }
+        )
     elif found.ok:
         claims = found.claims
         expires = datetime.fromtimestamp(claims["exp"], UTC).date()
@@ -65,6 +72,8 @@ def verify(
             f"Valid: {claims['product']} {claims['version']} of {claims['supplier']}, "
             f"{claims['profile']}, level {claims['level']}, until {expires}."
         )
+        for note in found.notes:
+            typer.echo(f"Note: {note}.")
     else:
         typer.secho(f"Not valid: {'; '.join(found.reasons)}.", err=True, fg="red")
     if not found.ok:

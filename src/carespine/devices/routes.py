@@ -75,7 +75,10 @@ def _endpoint(platform: Platform, endpoint: Endpoint) -> Callable[[Request], Awa
 
     async def respond(request: Request) -> Response:
         try:
-            return await endpoint(request, await _actor(platform, request))
+            actor = await _actor(platform, request)
+            answered = await endpoint(request, actor)
+            answered.headers.update(dict(actor.notices))
+            return answered
         except CarespineError as error:
             refused = answer.refusal(error)
             return Response(

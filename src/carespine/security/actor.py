@@ -22,7 +22,8 @@ class Actor:
 
     `id` names it for ever (a user name, a client id, a job's name); `reference` is its FHIR resource where
     there is one; `organisation` is an ODS code; `patient` is the logical id of the patient it acts for as
-    that patient; `scopes` are SMART scopes, for an app only; `certificate` is the certificate's serial.
+    that patient; `scopes` are SMART scopes, for an app only; `certificate` is the certificate's serial;
+    `notices` are headers that every answer to it carries.
     """
 
     kind: Kind
@@ -36,6 +37,7 @@ class Actor:
     certificate: str | None = None
     address: str | None = None
     request_id: str | None = field(default=None, compare=False)
+    notices: tuple[tuple[str, str], ...] = field(default=(), compare=False)
 
     @property
     def patient_key(self) -> int | None:

@@ -13,10 +13,12 @@ from joserfc.errors import JoseError
 
 from carespine.kernel.clock import Clock
 from carespine.kernel.errors import CarespineError, Forbidden, Unauthenticated
-from carespine.security import assertions, clients, scopes
+from carespine.security import assertions, clients, leaving, scopes
 from carespine.security.actor import Actor
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from joserfc.jwk import ECKey
 
     from carespine.security.clients import Client
@@ -44,6 +46,12 @@ class Standing(Protocol):
     def reason(self) -> str: ...
     @property
     def suspensions(self) -> int: ...
+    @property
+    def reach(self) -> str: ...
+    @property
+    def deprecated_since(self) -> datetime | None: ...
+    @property
+    def sunset(self) -> datetime | None: ...
 
 
 class CertificatePort(Protocol):
@@ -119,7 +127,7 @@ class TokenService:
         # The assertion is used up from here on, also where what follows is refused.
         async with self._database.connection() as connection:
             standing = await self._certificate(connection, client)
-        granted = _grantable(form.get("scope") or "", client)
+        granted = leaving.granted(_grantable(form.get("scope") or "", client), standing)
         return self._issue(client, granted, standing)
 
     async def actor(self, token: str, *, address: str | None = None, request_id: str | None = None) -> Actor:
@@ -129,6 +137,7 @@ class TokenService:
         no longer in good standing, whatever the token says.
         """
         claims = self._claims(token)
+        standing: Standing | None = None
         async with self._database.connection() as connection:
             client = await clients.find(connection, claims["client_id"])
             if client is None or not client.enabled or client.generation != claims.get("generation"):
@@ -145,10 +154,11 @@ class TokenService:
             client.name,
             "certified app" if client.certified else "registered app",
             organisation=client.organisation,
-            scopes=frozenset(claims["scope"].split()),
+            scopes=leaving.granted(claims["scope"].split(), standing),
             certificate=claims.get("certificate"),
             address=address,
             request_id=request_id,
+            notices=leaving.notices(standing) if standing else (),
         )
 
     async def demand_standing(self, connection: Connection, actor: Actor) -> None:

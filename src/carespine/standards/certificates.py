@@ -19,20 +19,35 @@ from carespine.standards.lifecycle import State
 
 TYPE = "conformance+jwt"
 STATUS_TYPE = "statuslist+jwt"
+HEAD_TYPE = "treehead+jwt"
 # lifecycle.md, certificates: two bits each, as the IETF Token Status List has them; 3 is free for our use there.
 _BITS = 2
 _VALID, _INVALID, _SUSPENDED, _PHASING_OUT = range(4)
-_STATUS_OF = {State.CERTIFIED: _VALID, State.WATCH: _VALID, State.SUSPENDED: _SUSPENDED}
+_STATUS_OF = {
+    State.CERTIFIED: _VALID,
+    State.WATCH: _VALID,
+    State.NONCONFORMITY: _VALID,
+    State.CAP_AGREED: _VALID,
+    State.SUSPENDED: _SUSPENDED,
+    State.RESTRICTED: _PHASING_OUT,
+    State.PHASING_OUT: _PHASING_OUT,
+    State.EXPORT_ONLY: _PHASING_OUT,
+}
 _WORDS = {_INVALID: "it was withdrawn or has expired", _SUSPENDED: "it is suspended"}
+_LEAVING = "the product is on its way out: it serves the sites it has, and no new ones"
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Whether a certificate may be relied on at a time; if not, every reason why. `claims` is what it says."""
+    """Whether a certificate may be relied on at a time; if not, every reason why.
+
+    `claims` is what it says; `notes` are what a buyer should know although it holds.
+    """
 
     ok: bool
     reasons: tuple[str, ...]
     claims: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
 
 
 def issue(claims: Mapping[str, Any], key: SigningKey) -> str:
@@ -50,9 +65,13 @@ def verify(text: str, trust: Mapping[str, Any], at: datetime, *, status: str | N
     if reason:
         return Verification(False, (reason,), claims)
     reasons = _time_reasons(claims, at)
+    notes: tuple[str, ...] = ()
     if status is not None:
-        reasons += _status_reasons(claims, status, trust, at)
-    return Verification(not reasons, tuple(reasons), claims)
+        value, wrong = _status(claims, status, trust, at)
+        reasons += [wrong] if wrong else []
+        reasons += [_WORDS[value]] if value in _WORDS else []
+        notes = (_LEAVING,) if value == _PHASING_OUT else ()
+    return Verification(not reasons, tuple(reasons), claims, notes)
 
 
 def _sign(claims: Mapping[str, Any], kind: str, key: SigningKey) -> str:
@@ -104,21 +123,27 @@ def issue_status(claims: Mapping[str, Any], key: SigningKey) -> str:
     return _sign(claims, STATUS_TYPE, key)
 
 
-def _status_reasons(
+def issue_head(claims: Mapping[str, Any], key: SigningKey) -> str:
+    """The signed head of the transparency log."""
+    return _sign(claims, HEAD_TYPE, key)
+
+
+def _status(
     claims: Mapping[str, Any], status: str, trust: Mapping[str, Any], at: datetime
-) -> list[str]:
+) -> tuple[int | None, str | None]:
+    """What the status list says of the certificate, or why it may not be believed."""
     listed, reason = _opened(status.strip(), trust, STATUS_TYPE)
     if reason:
-        return [f"the status list may not be believed: {reason}"]
+        return None, f"the status list may not be believed: {reason}"
     entry = (claims.get("status") or {}).get("status_list") or {}
     if listed.get("sub") != entry.get("uri"):
-        return ["the status list is another one than the certificate names"]
+        return None, "the status list is another one than the certificate names"
     if at.timestamp() >= listed.get("exp", 0):
-        return ["the status list is too old for that time"]
+        return None, "the status list is too old for that time"
     try:
         lst = listed["status_list"]["lst"]
         packed = decompress(urlsafe_b64decode(lst + "=" * (-len(lst) % 4)))
-        value = packed[entry["idx"] * _BITS // 8] >> (entry["idx"] * _BITS % 8) & (1 << _BITS) - 1
+        value: int = packed[entry["idx"] * _BITS // 8] >> (entry["idx"] * _BITS % 8) & (1 << _BITS) - 1
     except (error, ValueError, KeyError, IndexError, TypeError):
-        return ["the status list does not have this certificate"]
-    return [_WORDS[value]] if value in _WORDS else []
+        return None, "the status list does not have this certificate"
+    return value, None

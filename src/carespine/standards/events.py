@@ -44,6 +44,17 @@ class CertificateReinstated:
 
 
 @dataclass(frozen=True, slots=True)
+class StandingChanged:
+    """A decision on the way from a finding to its end: `event` is the decision's name, `state` what came of it."""
+
+    application: Application
+    certificate_id: str | None
+    reason: str
+    event: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class CertificateWithdrawn:
     """Access ends for good, until the supplier applies again."""
 

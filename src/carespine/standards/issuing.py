@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from carespine.kernel.ids import new_id
-from carespine.standards import certificates, lifecycle, store
+from carespine.standards import certificates, lifecycle, store, transparency
 from carespine.standards.engine.report import Report
 from carespine.standards.keys import SigningKey
 from carespine.standards.models import Application
@@ -33,6 +33,18 @@ async def issue(
     now = now.replace(microsecond=0)
     index, name, expires = await store.next_index(tx), new_id(), now + lifecycle.CERTIFICATE_LIFETIME
     report = grounds.report
+    logged = await transparency.append(
+        tx,
+        {
+            "type": "report",
+            "at": int(now.timestamp()),
+            "application": wanted.id,
+            "certificate": name,
+            "report_sha256": grounds.report_sha256,
+            "verdict_sha256": report.verdict_hash,
+            "evidence_head": report.evidence.head,
+        },
+    )
     claims: dict[str, Any] = {
         "iss": base_url,
         "sub": wanted.client_id,
@@ -51,6 +63,7 @@ async def issue(
         "evidence_head": report.evidence.head,
         "report": f"{base_url}/standards/runs/{grounds.run_id}/report.html",
         "cnf": {"jkt": wanted.thumbprint},
+        "log": {"idx": logged, "uri": f"{base_url}/standards/log"},
         "status": {"status_list": {"idx": index, "uri": f"{base_url}/standards/status"}},
     }
     text = certificates.issue(claims, key)

@@ -1,78 +1,57 @@
-"""The states of a product version, as a table you can read aloud, and the state at a time, from the log alone."""
+"""Where a product version stands at a time: computed from its log alone, never from a row that somebody changes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 
+from carespine.standards.access import ACCESS, ALLOWED, Access
+from carespine.standards.states import (
+    APPEAL_TIME,
+    BY_ITSELF,
+    CERTIFICATE_LIFETIME,
+    EXPORT_TIME,
+    EXTENSION,
+    FIX_TIME,
+    FLAKE_GUARD,
+    HOLD_MOST,
+    PHASE_OUT_LEAST,
+    PHASE_OUT_TIME,
+    PLAN_TIME,
+    REPLY_TIME,
+    RESTRICTED_TIME,
+    SUSPENSION_LIFETIME,
+    TABLE,
+    Event,
+    State,
+)
 
-class State(StrEnum):
-    """Where a product version stands."""
+__all__ = [
+    "ALLOWED",
+    "BY_ITSELF",
+    "CERTIFICATE_LIFETIME",
+    "SUSPENSION_LIFETIME",
+    "TABLE",
+    "CannotHappenError",
+    "Entry",
+    "Event",
+    "Situation",
+    "State",
+    "after",
+    "at",
+    "first",
+    "replay",
+]
 
-    APPLIED = "applied"
-    TESTING = "testing"
-    CERTIFIED = "certified"
-    WATCH = "watch"
-    REFUSED = "refused"
-    SUSPENDED = "suspended"
-    EXPIRED = "expired"
-    WITHDRAWN = "withdrawn"
-
-
-class Event(StrEnum):
-    """What happens to a product version. The last two happen by themselves when their time has come."""
-
-    APPLY = "apply"
-    START = "start"  # a run of checks begins
-    CERTIFY = "certify"  # a run passed, a certificate was issued
-    REFUSE = "refuse"  # a run failed
-    SUSPEND = "suspend"  # for safety or security
-    REINSTATE = "reinstate"
-    WITHDRAW = "withdraw"
-    LAPSE = "lapse"  # a suspension that nobody renewed ends
-    EXPIRE = "expire"  # a certificate that nobody renewed ends
-
-
-# "While ... , after ... it is ...". What is not in the table cannot happen.
-TABLE: dict[tuple[State, Event], State] = {
-    (State.APPLIED, Event.START): State.TESTING,
-    (State.APPLIED, Event.WITHDRAW): State.WITHDRAWN,
-    (State.TESTING, Event.START): State.TESTING,  # the run before was cut short
-    (State.TESTING, Event.CERTIFY): State.CERTIFIED,
-    (State.TESTING, Event.REFUSE): State.REFUSED,
-    (State.TESTING, Event.WITHDRAW): State.WITHDRAWN,
-    (State.REFUSED, Event.START): State.TESTING,
-    (State.REFUSED, Event.WITHDRAW): State.WITHDRAWN,
-    (State.CERTIFIED, Event.START): State.CERTIFIED,  # a re-check takes nothing away while it runs
-    (State.CERTIFIED, Event.CERTIFY): State.CERTIFIED,
-    (State.CERTIFIED, Event.REFUSE): State.WATCH,
-    (State.CERTIFIED, Event.SUSPEND): State.SUSPENDED,
-    (State.CERTIFIED, Event.WITHDRAW): State.WITHDRAWN,
-    (State.CERTIFIED, Event.EXPIRE): State.EXPIRED,
-    (State.WATCH, Event.START): State.WATCH,
-    (State.WATCH, Event.CERTIFY): State.CERTIFIED,
-    (State.WATCH, Event.REFUSE): State.WATCH,
-    (State.WATCH, Event.SUSPEND): State.SUSPENDED,
-    (State.WATCH, Event.WITHDRAW): State.WITHDRAWN,
-    (State.WATCH, Event.EXPIRE): State.EXPIRED,
-    (State.SUSPENDED, Event.SUSPEND): State.SUSPENDED,  # renewed
-    (State.SUSPENDED, Event.REINSTATE): State.CERTIFIED,
-    (State.SUSPENDED, Event.LAPSE): State.CERTIFIED,
-    (State.SUSPENDED, Event.WITHDRAW): State.WITHDRAWN,
-    (State.SUSPENDED, Event.EXPIRE): State.EXPIRED,
-    (State.EXPIRED, Event.START): State.TESTING,
-    (State.EXPIRED, Event.WITHDRAW): State.WITHDRAWN,
-    (State.WITHDRAWN, Event.APPLY): State.APPLIED,
+_WORDS = {
+    Event.EXPIRE: "the certificate has expired",
+    Event.LAPSE: "the suspension was not renewed",
+    Event.OVERDUE: "a deadline has passed",
 }
-
-# lifecycle.md, access the platform grants: all certified scopes in these states, none in the others.
-ALLOWED = frozenset({State.CERTIFIED, State.WATCH})
-# lifecycle.md, certified: certificate 365 days.
-CERTIFICATE_LIFETIME = timedelta(days=365)
-# lifecycle.md, suspended: lapses at 14 days unless renewed.
-SUSPENSION_LIFETIME = timedelta(days=14)
+# Severity where a decision names none: neither the shortest nor the longest deadlines. Ours.
+_USUAL_SEVERITY = 2
+_FRESH = frozenset({State.APPLIED, State.WITHDRAWN})
 
 
 class CannotHappenError(ValueError):
@@ -81,18 +60,29 @@ class CannotHappenError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the log: what happened, when, who did it and why."""
+    """One line of the log: what happened, when, who did it and why.
+
+    `severity` (1 to 3) goes with a finding, a suspension or a phase-out; `until` with a hold or a phase-out;
+    `second` is the other person where a decision needs two.
+    """
 
     event: Event
     at: datetime
     who: str
     reason: str
     certificate_id: str | None = None
+    severity: int | None = None
+    until: datetime | None = None
+    second: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """Where a product version stands at a time, since when, and what ends it by itself."""
+    """Where a product version stands at a time, since when, and what ends it by itself.
+
+    `due` is when the state's own deadline passes; `lapses` when a suspension ends; `before` is the situation to
+    which a suspension or an overturned decision returns.
+    """
 
     state: State
     since: datetime
@@ -100,11 +90,28 @@ class Situation:
     certificate_id: str | None = None
     certificate_until: datetime | None = None
     lapses: datetime | None = None
+    due: datetime | None = None
+    severity: int = _USUAL_SEVERITY
+    decided_by: str = ""
+    replied: bool = False
+    extended: bool = False
+    appealed: datetime | None = None
+    before: Situation | None = None
+
+    @property
+    def access(self) -> Access:
+        """What the platform grants."""
+        return ACCESS[self.state]
 
     @property
     def allowed(self) -> bool:
         """Whether the platform gives access."""
-        return self.state in ALLOWED
+        return self.access.allowed
+
+    @property
+    def sunset(self) -> datetime | None:
+        """The moment from which nothing but export is answered, where it is known."""
+        return self.due if self.state is State.PHASING_OUT else None
 
 
 def first(entry: Entry) -> Situation:
@@ -117,46 +124,164 @@ def first(entry: Entry) -> Situation:
 def after(before: Situation, entry: Entry) -> Situation:
     """The situation after one more line. Raises CannotHappenError where the table has no such line."""
     before = at(before, entry.at)
-    state = TABLE.get((before.state, entry.event))
-    if state is None:
+    if entry.event in BY_ITSELF:
+        raise CannotHappenError(f"{entry.event} happens by itself and is not written into the log")
+    if (before.state, entry.event) not in TABLE:
         raise CannotHappenError(f"{entry.event} cannot follow while a product is {before.state}")
+    if reason := _why_not(before, entry):
+        raise CannotHappenError(reason)
+    target = TABLE[before.state, entry.event]
+    if target is None:
+        return _as_before(before, entry)
+    if target is before.state or _too_soon(before, entry):
+        return _stayed(before, entry)
+    return _moved(before, target, entry)
+
+
+def _why_not(before: Situation, entry: Entry) -> str | None:
+    """What forbids a step that the table allows."""
+    match entry.event:
+        case Event.EXTEND if before.extended:
+            return "a plan is extended once"
+        case Event.APPEAL if before.appealed:
+            return "an appeal has been lodged already"
+        case Event.APPEAL if entry.at > before.since + APPEAL_TIME:
+            return f"an appeal is lodged within {APPEAL_TIME.days} days of the decision"
+        case Event.UPHOLD | Event.OVERTURN if before.appealed is None:
+            return "there is no appeal to decide"
+        case Event.UPHOLD | Event.OVERTURN if entry.who == before.decided_by:
+            return "an appeal is decided by other people than the decision was"
+        case Event.HOLD if not entry.second or entry.second == entry.who:
+            return "an emergency hold needs two people"
+        case Event.HOLD if entry.until is None or not entry.at < entry.until <= entry.at + HOLD_MOST:
+            return f"an emergency hold ends, within {HOLD_MOST.days} days"
+        case Event.PHASE_OUT if entry.until is not None:
+            least = PHASE_OUT_LEAST[entry.severity or before.severity]
+            return f"a phase-out lasts at least {least.days} days" if entry.until < entry.at + least else None
+        case Event.WITHDRAW if before.due is not None and entry.at < before.due:
+            return f"export stays possible until {before.due:%Y-%m-%d %H:%M} UTC"
+    if entry.severity is not None and entry.severity not in FIX_TIME:
+        return "a severity is 1, 2 or 3"
+    return None
+
+
+def _too_soon(before: Situation, entry: Entry) -> bool:
+    """A second failed run within a day confirms nothing (lifecycle.md: two failed runs at least 24 h apart)."""
+    watched = before.state is State.WATCH and entry.event is Event.REFUSE
+    return watched and entry.at - before.since < FLAKE_GUARD
+
+
+def _stayed(before: Situation, entry: Entry) -> Situation:
+    """The state is the same; some lines change what goes with it."""
+    match entry.event:
+        case Event.SUSPEND:
+            return replace(before, since=entry.at, reason=entry.reason, lapses=entry.at + SUSPENSION_LIFETIME)
+        case Event.CERTIFY:
+            return replace(
+                before,
+                since=entry.at,
+                reason=entry.reason,
+                certificate_id=entry.certificate_id,
+                certificate_until=entry.at + CERTIFICATE_LIFETIME,
+            )
+        case Event.REPLY:
+            planned = before.since + PLAN_TIME
+            return replace(before, replied=True, due=max(before.due or planned, planned))
+        case Event.EXTEND:
+            more = FIX_TIME[before.severity] * EXTENSION
+            return replace(before, extended=True, due=(before.due or entry.at) + more)
+        case Event.APPEAL:
+            return replace(before, appealed=entry.at)
+        case Event.UPHOLD:
+            return replace(before, appealed=None, due=_paused(before, entry.at))
+        case Event.HOLD if before.due is not None and entry.until is not None:
+            return replace(before, due=max(before.due, entry.until))
+    return before
+
+
+def _paused(before: Situation, now: datetime) -> datetime | None:
+    """An appeal stays the decision, severity 1 excepted: the time it took does not count."""
+    if before.due is None or before.appealed is None or before.severity == 1:
+        return before.due
+    return before.due + (now - before.appealed)
+
+
+def _as_before(before: Situation, entry: Entry) -> Situation:
+    """A suspension is lifted, or an appeal succeeds."""
+    return at(_resumed(before, entry.at, entry.reason), entry.at)
+
+
+def _resumed(situation: Situation, when: datetime, reason: str) -> Situation:
+    """The situation before the decision that fell. What fell due meanwhile falls due now: no clock runs backwards."""
+    earlier = situation.before
+    if earlier is None:
+        raise CannotHappenError("there is no situation to return to")
+    due = max(earlier.due, when) if earlier.due else None
+    return replace(earlier, since=when, reason=reason, due=due)
+
+
+def _moved(before: Situation, state: State, entry: Entry) -> Situation:
+    severity = entry.severity or (before.severity if state not in _FRESH else _USUAL_SEVERITY)
     certificate, until = before.certificate_id, before.certificate_until
     if entry.event is Event.CERTIFY:
         certificate, until = entry.certificate_id, entry.at + CERTIFICATE_LIFETIME
-    elif state in {State.APPLIED, State.WITHDRAWN} or (
-        state is State.TESTING and before.state is State.EXPIRED
-    ):
+    elif state in _FRESH or (state is State.TESTING and before.state is State.EXPIRED):
         certificate, until = None, None
-    same = state is before.state and entry.event is Event.START
-    return Situation(
+    found = Situation(
         state=state,
-        since=before.since if same else entry.at,
-        reason=before.reason if same else entry.reason,
+        since=entry.at,
+        reason=entry.reason,
         certificate_id=certificate,
         certificate_until=until,
         lapses=entry.at + SUSPENSION_LIFETIME if state is State.SUSPENDED else None,
+        severity=severity if state is not State.CERTIFIED else _USUAL_SEVERITY,
+        decided_by=entry.who,
+        before=None if state in _FRESH else replace(before, before=_kept(before)),
     )
+    return replace(found, due=entry.until if entry.event is Event.PHASE_OUT and entry.until else _due(found))
+
+
+def _kept(situation: Situation) -> Situation | None:
+    """A suspended product is again what it was; of other pasts one step is enough."""
+    return situation.before if situation.state is State.SUSPENDED else None
+
+
+def _due(situation: Situation) -> datetime | None:
+    """When the state's own deadline passes."""
+    lasting: timedelta | None = {
+        State.NONCONFORMITY: REPLY_TIME[situation.severity],
+        State.CAP_AGREED: FIX_TIME[situation.severity],
+        State.RESTRICTED: RESTRICTED_TIME,
+        State.PHASING_OUT: PHASE_OUT_TIME[situation.severity],
+        State.EXPORT_ONLY: EXPORT_TIME,
+    }.get(situation.state)
+    return situation.since + lasting if lasting else None
 
 
 def at(situation: Situation, now: datetime) -> Situation:
     """The situation at `now`, with whatever has come to its end by itself until then."""
-    while True:
-        due = [
-            (when, event)
-            for when, event in ((situation.lapses, Event.LAPSE), (situation.certificate_until, Event.EXPIRE))
-            if when is not None and when <= now and (situation.state, event) in TABLE
-        ]
-        if not due:
-            return situation
-        when, event = min(due)
-        expired = event is Event.EXPIRE
-        situation = Situation(
-            state=TABLE[situation.state, event],
-            since=when,
-            reason="the certificate has expired" if expired else "the suspension was not renewed",
-            certificate_id=situation.certificate_id,
-            certificate_until=None if expired else situation.certificate_until,
-        )
+    while coming := [each for each in _coming(situation) if each[0] <= now]:
+        when, event = min(coming)
+        situation = _by_itself(situation, event, max(when, situation.since))
+    return situation
+
+
+def _coming(situation: Situation) -> list[tuple[datetime, Event]]:
+    stayed = situation.appealed is not None and situation.severity != 1
+    dates = (
+        (situation.lapses, Event.LAPSE),
+        (situation.certificate_until, Event.EXPIRE),
+        (None if stayed else situation.due, Event.OVERDUE),
+    )
+    return [(when, event) for when, event in dates if when and (situation.state, event) in TABLE]
+
+
+def _by_itself(situation: Situation, event: Event, when: datetime) -> Situation:
+    target = TABLE[situation.state, event]
+    if target is None:
+        return _resumed(situation, when, _WORDS[event])
+    moved = _moved(situation, target, Entry(event, when, "the calendar", _WORDS[event]))
+    return replace(moved, certificate_until=None) if event is Event.EXPIRE else moved
 
 
 def replay(log: Iterable[Entry], *, now: datetime) -> Situation:

@@ -138,7 +138,10 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What a client may do on the platform now, and why; read from the committed log."""
+    """What a client may do on the platform now, and why; read from the committed log.
+
+    `reach` is all, export or none; `deprecated_since` and `sunset` go into its answers where it is on its way out.
+    """
 
     state: str
     certificate_id: str | None
@@ -147,6 +150,9 @@ class Standing:
     reason: str
     # How often it has been suspended: a token from before a suspension carries a smaller number.
     suspensions: int = 0
+    reach: str = "none"
+    deprecated_since: datetime | None = None
+    sunset: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

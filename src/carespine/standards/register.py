@@ -43,6 +43,11 @@ class Row:
             "since": fhir_instant(found.since),
             "reason": found.reason,
             "allowed": found.allowed,
+            "access": {"reach": found.access.reach, "new_sites": found.access.new_sites},
+            "severity": found.severity if found.due else None,
+            "due": fhir_instant(found.due) if found.due else None,
+            "sunset": fhir_instant(found.sunset) if found.sunset else None,
+            "appealed": found.appealed is not None,
             "certificate": found.certificate_id,
             "certificate_until": fhir_instant(until) if until else None,
         }
@@ -64,6 +69,7 @@ class Record:
     history: tuple[Step, ...]
     last_run: store.StoredRun | None
     certificate: store.StoredCertificate | None
+    sites: tuple[store.Deployment, ...] = ()
 
 
 async def rows(connection: Connection, *, now: datetime) -> list[Row]:
@@ -84,7 +90,8 @@ async def record(connection: Connection, application_id: str, *, now: datetime) 
     if situation.certificate_id:
         certificate = await store.certificate(connection, situation.certificate_id)
     last_run = await store.last_run(connection, application_id)
-    return Record(Row(asked, situation), _steps(log), last_run, certificate)
+    sites = tuple(await store.deployments(connection, application_id))
+    return Record(Row(asked, situation), _steps(log), last_run, certificate, sites)
 
 
 def _steps(log: list[Entry]) -> tuple[Step, ...]:

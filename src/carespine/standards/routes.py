@@ -15,11 +15,12 @@ from carespine.kernel.clock import Clock
 from carespine.kernel.errors import CarespineError, Forbidden, Invalid, Misconfigured, NotFound, TooLarge
 from carespine.kernel.events import Announcer
 from carespine.security.actor import Actor
-from carespine.standards import applying, catalogue, register, store
+from carespine.standards import applying, catalogue, register, store, transparency
 from carespine.standards.egress import Egress
 from carespine.standards.engine import config as run_config
 from carespine.standards.engine import html
 from carespine.standards.keys import SigningKey
+from carespine.standards.lifecycle import Event
 from carespine.standards.service import Decided, Standards
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 # Ours: an application or a run's configuration is a page of text.
 _LARGEST_BODY = 256 * 1024
+_LONGEST_WORD, _LONGEST_NUMBER = 2_000, 15
 _DOCUMENTS = {
     "report.json": "application/json",
     "report.html": "text/html; charset=utf-8",
@@ -99,9 +101,15 @@ def routes_of(standards: Standards) -> list[Route]:
         ("GET", "/standards/certificates/{id}", public.certificate),
         ("GET", "/standards/status", public.status),
         ("GET", "/standards/jwks.json", public.jwks),
+        ("GET", "/standards/log", public.log_head),
+        ("GET", "/standards/log/entries", public.log_entries),
+        ("GET", "/standards/log/inclusion", public.log_inclusion),
+        ("GET", "/standards/log/consistency", public.log_consistency),
         ("GET", "/standards/runs/{id}/{name}", public.document),
         ("POST", "/standards/applications", supplier.apply),
         ("POST", "/standards/applications/{id}/run", supplier.run),
+        ("POST", "/standards/applications/{id}/reply", supplier.reply),
+        ("POST", "/standards/applications/{id}/appeal", supplier.appeal),
     ]
     return [Route(path, _told(endpoint), methods=[method]) for method, path, endpoint in table]
 
@@ -143,11 +151,15 @@ class _Public:
             found = await register.record(connection, name, now=now)
         history = [
             {"event": step.entry.event, "at": step.entry.at.isoformat(), "who": step.entry.who,
-             "reason": step.entry.reason, "state": step.state}
+             "reason": step.entry.reason, "state": step.state, "severity": step.entry.severity,
+             "until": step.entry.until.isoformat() if step.entry.until else None, "second": step.entry.second}
             for step in found.history
         ]  # fmt: skip
         run = found.last_run
-        return JSONResponse({**found.row.tree(), "history": history, "last_run": run.id if run else None})
+        sites = [{"organisation": site.organisation, "area": site.area, "since": site.since.isoformat()}
+                 for site in found.sites]  # fmt: skip
+        more = {"history": history, "sites": sites, "last_run": run.id if run else None}
+        return JSONResponse({**found.row.tree(), **more})
 
     async def certificate(self, request: Request) -> Response:
         async with self._standards.database.connection() as connection:
@@ -165,6 +177,33 @@ class _Public:
 
     async def jwks(self, _: Request) -> Response:
         return JSONResponse(self._standards.key.jwks)
+
+    async def log_head(self, _: Request) -> Response:
+        standards = self._standards
+        async with standards.database.connection() as connection:
+            tree = await transparency.head(
+                connection, standards.key, base_url=standards.base_url, now=standards.clock()
+            )
+        return JSONResponse(tree)
+
+    async def log_entries(self, request: Request) -> Response:
+        first, last = _whole(request, "from", least=0), _whole(request, "to", least=0)
+        async with self._standards.database.connection() as connection:
+            return JSONResponse(await transparency.entries(connection, first or 0, last or 0))
+
+    async def log_inclusion(self, request: Request) -> Response:
+        index, size = _whole(request, "index", least=0), _whole(request, "size", least=1)
+        if index is None:
+            raise Invalid("Say which entry: index=0, 1, 2, ...")
+        async with self._standards.database.connection() as connection:
+            return JSONResponse(await transparency.inclusion(connection, index, size))
+
+    async def log_consistency(self, request: Request) -> Response:
+        first, second = _whole(request, "first", least=1), _whole(request, "second", least=1)
+        if first is None:
+            raise Invalid("Say from which size: first=1, 2, 3, ...")
+        async with self._standards.database.connection() as connection:
+            return JSONResponse(await transparency.consistency(connection, first, second))
 
     async def document(self, request: Request) -> Response:
         name = request.path_params["name"]
@@ -198,9 +237,9 @@ class _Supplier:
 
     async def run(self, request: Request) -> Response:
         name = request.path_params["id"]
-        token = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if not await self._standards.allowed_to_run(name, token):
-            raise Forbidden("A run is started with the token that the application was given.")
+        await self._demand_token(
+            request, name, "A run is started with the token that the application was given."
+        )
         raw = await _body(request)
         try:
             told = json.loads(raw) if raw else {}
@@ -224,6 +263,48 @@ class _Supplier:
             _applicant(name, "supplier"), name, config=config, seed=told.get("seed", "")
         )
         return JSONResponse(_outcome(decided))
+
+    async def reply(self, request: Request) -> Response:
+        return await self._answer(request, Event.REPLY)
+
+    async def appeal(self, request: Request) -> Response:
+        return await self._answer(request, Event.APPEAL)
+
+    async def _answer(self, request: Request, event: Event) -> Response:
+        name = request.path_params["id"]
+        await self._demand_token(
+            request, name, f"{event} is sent with the token that the application was given."
+        )
+        try:
+            told = msgspec.json.decode(await _body(request), type=Word)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise Invalid(f'The body is {{"text": "..."}}: {error}.') from error
+        if not told.text.strip() or len(told.text) > _LONGEST_WORD or not told.text.isprintable():
+            raise Invalid(f"text must be 1 to {_LONGEST_WORD} printable characters.")
+        found = await self._standards.answer(_applicant(name, "supplier"), name, event, text=told.text)
+        due = found.due.isoformat() if found.due else None
+        return JSONResponse({"state": found.state, "due": due, "appealed": found.appealed is not None})
+
+    async def _demand_token(self, request: Request, name: str, refusal: str) -> None:
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if not await self._standards.allowed_to_run(name, token):
+            raise Forbidden(refusal)
+
+
+class Word(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a supplier says."""
+
+    text: str
+
+
+def _whole(request: Request, name: str, *, least: int) -> int | None:
+    """A whole number of the query, or None where it is left out."""
+    text = request.query_params.get(name)
+    if text is None:
+        return None
+    if not text.isascii() or not text.isdigit() or len(text) > _LONGEST_NUMBER or int(text) < least:
+        raise Invalid(f"{name} must be a whole number, {least} at least.")
+    return int(text)
 
 
 def _outcome(decided: Decided) -> dict[str, Any]:

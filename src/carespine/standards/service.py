@@ -11,12 +11,14 @@ from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from carespine.kernel.clock import Clock
 from carespine.kernel.errors import Conflict, Forbidden, NotFound, TooMany
 from carespine.kernel.events import Announcer
 from carespine.kernel.ids import new_id
 from carespine.security.actor import ADMINISTRATION
-from carespine.standards import applying, catalogue, events, issuing, lifecycle, rules, store
+from carespine.standards import applying, catalogue, events, gates, issuing, lifecycle, rules, store
 from carespine.standards.egress import Egress
 from carespine.standards.engine import html, runner
 from carespine.standards.engine.config import RunConfig
@@ -36,6 +38,20 @@ _AUTHORITIES = frozenset({"administrator", "system"})
 _RUNS_AT_ONCE = 2
 _TOKEN_BYTES = 32
 _SYSTEM = "Carespine"
+_RULINGS = frozenset(
+    {
+        Event.FIND,
+        Event.AGREE,
+        Event.EXTEND,
+        Event.RESTRICT,
+        Event.PHASE_OUT,
+        Event.UPHOLD,
+        Event.OVERTURN,
+        Event.HOLD,
+    }
+)
+_ANSWERS = frozenset({Event.REPLY, Event.APPEAL})
+NO_FACTS = gates.Facts(sites=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +70,27 @@ class Decided:
     report: Report
     decision: rules.Decision
     certificate_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """A decision of the authority: why, and where they matter how severe (1 to 3), until when, and who else
+    signs. `facts` is what a withdrawal rests on, as JSON text.
+    """
+
+    reason: str
+    severity: int | None = None
+    until: datetime | None = None
+    second: str | None = None
+    facts: bytes = b""
+
+
+Telling = Callable[[Application, str | None, str], object]
+
+
+def _told_nothing(*_: object) -> object:
+    """The supplier's own word is in the log; no other domain acts on it."""
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,9 +231,56 @@ class Standards:
         """Lift a suspension. Raises Conflict where there is none."""
         return await self._rule(actor, application_id, Event.REINSTATE, reason, events.CertificateReinstated)
 
-    async def withdraw(self, actor: Actor, application_id: str, *, reason: str) -> Situation:
-        """End a product version's access for good."""
-        return await self._rule(actor, application_id, Event.WITHDRAW, reason, events.CertificateWithdrawn)
+    async def decide(self, actor: Actor, application_id: str, event: Event, decision: Ruling) -> Situation:
+        """A step of the authority between a finding and the end, or on an appeal. Raises Conflict where it
+        does not follow.
+        """
+        if event not in _RULINGS:
+            raise Conflict(f"{event} is not a decision that is taken here.")
+
+        def told(wanted: Application, certificate: str | None, reason: str) -> object:
+            return events.StandingChanged(wanted, certificate, reason, str(event), str(event))
+
+        return await self._rule(actor, application_id, event, decision.reason, told, ruling=decision)
+
+    async def answer(self, actor: Actor, application_id: str, event: Event, *, text: str) -> Situation:
+        """The supplier's word on a finding or a decision: a reply, or an appeal."""
+        if event not in _ANSWERS:
+            raise Conflict(f"{event} is not for the supplier.")
+        return await self._say(actor, application_id, event, text, _told_nothing, Ruling(text))
+
+    async def deploy(self, actor: Actor, application_id: str, *, organisation: str, area: str = "") -> None:
+        """Put a site of the product on record. Raises Conflict where its state allows no new ones."""
+        async with self.door.enter(actor, purpose=ADMINISTRATION) as session:
+            if actor.kind not in _AUTHORITIES:
+                raise Forbidden("Only an administrator may put a site on record.")
+            wanted = await self._held(session.tx, application_id)
+            known = await store.deployments(session.tx, wanted.id)
+            now = self.clock()
+            found = await store.situation(session.tx, wanted.id, now=now)
+            is_new = (organisation, area) not in {(each.organisation, each.area) for each in known}
+            if is_new and not found.access.new_sites:
+                raise Conflict(
+                    f"{wanted.product} {wanted.version} is {found.state}: it may not come to new sites."
+                )
+            await store.deploy(session.tx, wanted.id, store.Deployment(organisation, area, now, actor.name))
+            await self._audit(session, "C", "deploy-product", wanted, organisation=organisation, area=area)
+
+    async def withdraw(
+        self, actor: Actor, application_id: str, *, reason: str, facts: gates.Facts = NO_FACTS
+    ) -> Situation:
+        """End a product version's access for good. Raises Conflict with every gate (W1 to W5) that is shut."""
+        async with self.door.enter(actor, purpose=ADMINISTRATION) as session:
+            wanted = await self._held(session.tx, application_id)
+            found = await store.situation(session.tx, wanted.id, now=self.clock())
+            sites = await store.deployments(session.tx, wanted.id)
+        if found.state is lifecycle.State.EXPORT_ONLY:
+            deployed = frozenset(site.organisation for site in sites)
+            if shut := gates.reasons_to_stay(facts, deployed=deployed, now=self.clock()):
+                raise Conflict(f"It may not be withdrawn yet. {'; '.join(shut)}.")
+        ruling = Ruling(reason, facts=msgspec.json.encode(facts))
+        event, told = Event.WITHDRAW, events.CertificateWithdrawn
+        return await self._rule(actor, application_id, event, reason, told, ruling=ruling)
 
     async def _rule(
         self,
@@ -204,16 +288,25 @@ class Standards:
         application_id: str,
         event: Event,
         reason: str,
-        told: Callable[[Application, str | None, str], object],
+        told: Telling,
+        *,
+        ruling: Ruling | None = None,
     ) -> Situation:
         """A decision of the authority: checked, logged, audited, announced."""
-        async with self.door.enter(actor, purpose=ADMINISTRATION) as session:
-            if actor.kind not in _AUTHORITIES:
+        if actor.kind not in _AUTHORITIES:
+            async with self.door.enter(actor, purpose=ADMINISTRATION):
                 raise Forbidden(f"Only an administrator may {event} a product.")
+        return await self._say(actor, application_id, event, reason, told, ruling or Ruling(reason))
+
+    async def _say(
+        self, actor: Actor, application_id: str, event: Event, reason: str, told: Telling, ruling: Ruling
+    ) -> Situation:
+        """One line for the log, with its audit event and its announcement."""
+        async with self.door.enter(actor, purpose=ADMINISTRATION) as session:
             if not reason.strip():
                 raise Conflict("Say why: the reason is shown to the supplier and the public.")
             wanted = await self._held(session.tx, application_id)
-            found = await self._add(session.tx, wanted, event, actor.name, reason.strip())
+            found = await self._add(session.tx, wanted, event, actor.name, reason.strip(), ruling=ruling)
             await self._audit(session, "U", f"{event}-certificate", wanted, reason=reason.strip())
             await self.announcer.announce(session, told(wanted, found.certificate_id, reason.strip()))
             return found
@@ -242,16 +335,29 @@ class Standards:
         *,
         run: str | None = None,
         certificate: store.StoredCertificate | None = None,
+        ruling: Ruling | None = None,
     ) -> Situation:
         """Add a line to the log. Raises Conflict where it does not follow from the state."""
         before = await store.situation(tx, wanted.id, now=self.clock())
         at = certificate.issued if certificate else self.clock()
-        entry = Entry(event, max(at, before.since), who, reason, certificate.id if certificate else None)
+        more = ruling or Ruling(reason)
+        entry = Entry(
+            event,
+            max(at, before.since),
+            who,
+            reason,
+            certificate.id if certificate else None,
+            more.severity,
+            more.until,
+            more.second,
+        )
         try:
             found = lifecycle.after(before, entry)
         except CannotHappenError as error:
             raise Conflict(f"{wanted.product} {wanted.version} is {before.state}: {error}.") from error
-        await store.add_event(tx, wanted.id, entry, run=run)
+        seq = await store.add_event(tx, wanted.id, entry, run=run)
+        if more.facts:
+            await store.add_withdrawal(tx, wanted.id, seq, more.facts)
         return found
 
     async def _audit(
@@ -290,4 +396,7 @@ async def standing(connection: Connection, client_id: str, *, now: datetime) -> 
         allowed=found.allowed,
         reason=f"{chosen.product} {chosen.version} is {found.state}: {found.reason}",
         suspensions=sum(line.event is Event.SUSPEND for each in applications for line in logs[each.id]),
+        reach=found.access.reach,
+        deprecated_since=found.since if found.access.deprecated else None,
+        sunset=found.sunset,
     )

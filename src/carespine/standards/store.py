@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import zstandard
 
 from carespine.kernel.ids import new_id
-from carespine.standards import lifecycle
+from carespine.standards import lifecycle, transparency
 from carespine.standards.lifecycle import Entry, Event, Situation
 from carespine.standards.models import Application
 
@@ -71,6 +71,16 @@ def _application(row: asyncpg.Record) -> Application:
         thumbprint=row["thumbprint"],
         created=row["created"],
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A product version at a site: an ODS code, and an area where it is offered by area."""
+
+    organisation: str
+    area: str
+    since: datetime
+    who: str
 
 
 async def add_application(tx: Connection, application: Application, *, secret: bytes) -> None:
@@ -143,11 +153,17 @@ async def applications_of_product(connection: Connection, supplier: str, product
     return [_application(row) for row in rows]
 
 
-async def add_event(tx: Connection, application_id: str, entry: Entry, *, run: str | None = None) -> None:
-    """Add a line to the application's log."""
-    await tx.execute(
-        "insert into standards_event (version, seq, event, at, who, reason, run, certificate) "
-        "select $1, coalesce(max(seq), 0) + 1, $2, $3, $4, $5, $6, $7 from standards_event where version = $1",
+async def add_event(tx: Connection, application_id: str, entry: Entry, *, run: str | None = None) -> int:
+    """Add a line to the application's log, and to the public one. Its number within the application's."""
+    said = {"type": "event", "application": application_id, "event": entry.event, "at": entry.at.isoformat(),
+            "who": entry.who, "reason": entry.reason, "certificate": entry.certificate_id,
+            "severity": entry.severity, "until": entry.until.isoformat() if entry.until else None,
+            "second": entry.second}  # fmt: skip
+    await transparency.append(tx, said)
+    seq: int = await tx.fetchval(
+        "insert into standards_event (version, seq, event, at, who, reason, run, certificate, severity, until, "
+        "second) select $1, coalesce(max(seq), 0) + 1, $2, $3, $4, $5, $6, $7, $8, $9, $10 "
+        "from standards_event where version = $1 returning seq",
         application_id,
         entry.event,
         entry.at,
@@ -155,7 +171,11 @@ async def add_event(tx: Connection, application_id: str, entry: Entry, *, run: s
         entry.reason,
         run,
         entry.certificate_id,
+        entry.severity,
+        entry.until,
+        entry.second,
     )
+    return seq
 
 
 async def log(connection: Connection, application_id: str) -> list[Entry]:
@@ -166,15 +186,27 @@ async def log(connection: Connection, application_id: str) -> list[Entry]:
 async def logs(connection: Connection, ids: Sequence[str]) -> dict[str, list[Entry]]:
     """The logs of several applications, each in order."""
     rows = await connection.fetch(
-        "select version, event, at, who, reason, certificate from standards_event "
+        "select version, event, at, who, reason, certificate, severity, until, second from standards_event "
         "where version = any($1::text[]) order by version, seq",
         list(ids),
     )
     found: dict[str, list[Entry]] = {}
     for row in rows:
-        entry = Entry(Event(row["event"]), row["at"], row["who"], row["reason"], row["certificate"])
-        found.setdefault(row["version"], []).append(entry)
+        found.setdefault(row["version"], []).append(_entry(row))
     return found
+
+
+def _entry(row: asyncpg.Record) -> Entry:
+    return Entry(
+        Event(row["event"]),
+        row["at"],
+        row["who"],
+        row["reason"],
+        row["certificate"],
+        row["severity"],
+        row["until"],
+        row["second"],
+    )
 
 
 async def situation(connection: Connection, application_id: str, *, now: datetime) -> Situation:
@@ -270,4 +302,37 @@ async def certificates(connection: Connection) -> list[StoredCertificate]:
 def _certificate(row: asyncpg.Record) -> StoredCertificate:
     return StoredCertificate(
         row["id"], row["idx"], row["version"], row["run"], row["issued"], row["expires"], row["text"]
+    )
+
+
+async def deploy(tx: Connection, application_id: str, site: Deployment) -> None:
+    """Put a site on record; a second time changes nothing."""
+    await tx.execute(
+        "insert into standards_deployment (version, organisation, area, since, who) values ($1, $2, $3, $4, $5) "
+        "on conflict do nothing",
+        application_id,
+        site.organisation,
+        site.area,
+        site.since,
+        site.who,
+    )
+
+
+async def deployments(connection: Connection, application_id: str) -> list[Deployment]:
+    """The sites of a product version, by organisation."""
+    rows = await connection.fetch(
+        "select organisation, area, since, who from standards_deployment where version = $1 "
+        "order by organisation, area",
+        application_id,
+    )
+    return [Deployment(row["organisation"], row["area"], row["since"], row["who"]) for row in rows]
+
+
+async def add_withdrawal(tx: Connection, application_id: str, seq: int, facts: bytes) -> None:
+    """Keep what a withdrawal rested on, as JSON text."""
+    await tx.execute(
+        "insert into standards_withdrawal (version, seq, facts) values ($1, $2, $3)",
+        application_id,
+        seq,
+        facts.decode(),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from carespine.kernel.errors import CarespineError, Invalid, NotFound, TooLarge
@@ -77,7 +78,8 @@ class FhirEndpoint:
             return formats.in_xml(refused, scope["method"]) if in_xml else refused
         purpose = TREATMENT
         exchange = Exchange(scope["method"], parts, pairs, headers, body, actor, purpose, self._base)
-        return await self._platform.fhir.answer(exchange)
+        given = await self._platform.fhir.answer(exchange)
+        return replace(given, headers={**given.headers, **dict(actor.notices)}) if actor.notices else given
 
 
 def options(parts: tuple[str, ...]) -> Answer:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from carespine.kernel.errors import Forbidden
+from carespine.kernel.errors import Forbidden, Invalid
 from carespine.standards import catalogue, register
 from carespine.standards.lifecycle import ALLOWED, TABLE, Event, Situation, State
 from carespine.standards.register import Record, Row
-from carespine.web.pages.product_words import STATES, area_of, as_requirement, outcome_words
+from carespine.standards.service import Ruling
+from carespine.web.pages.product_words import STATES, area_of, as_requirement, decisions, outcome_words
 from carespine.web.pages.views import (
     Catalogue,
     CheckResult,
@@ -68,6 +69,16 @@ class ProductSource:
     async def suspend(self, visitor: Visitor, product_id: str, *, reason: str) -> None:
         await self.standards.suspend(_administrator(visitor), product_id, reason=reason)
 
+    async def decide(
+        self, visitor: Visitor, product_id: str, step: str, *, reason: str, severity: int | None
+    ) -> None:
+        try:
+            event = Event(step)
+        except ValueError as error:
+            raise Invalid("There is no such decision.") from error
+        ruling = Ruling(reason, severity=severity)
+        await self.standards.decide(_administrator(visitor), product_id, event, ruling)
+
     async def reinstate(self, visitor: Visitor, product_id: str, *, reason: str) -> None:
         await self.standards.reinstate(_administrator(visitor), product_id, reason=reason)
 
@@ -113,6 +124,9 @@ def _page(record: Record) -> ProductPage:
         can_suspend=_may(situation, Event.SUSPEND) and situation.state is not State.SUSPENDED,
         can_reinstate=_may(situation, Event.REINSTATE),
         contact=asked.contact,
+        decisions=decisions(situation),
+        sites=tuple(sorted({site.organisation for site in record.sites})),
+        due=situation.due,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from carespine.standards.lifecycle import State
+from carespine.standards.lifecycle import TABLE, Event, Situation, State
 from carespine.standards.models import Level, Outcome, Requirement, ThresholdStanding
 from carespine.web.pages import views
 from carespine.web.pages.views import ProductState, Tone
@@ -16,6 +16,36 @@ _STATES: tuple[tuple[State, str, Tone, str], ...] = (
         "Being watched",
         "watch",
         "A later run found faults. It may connect while they are put right.",
+    ),
+    (
+        State.NONCONFORMITY,
+        "Not meeting a standard",
+        "watch",
+        "A standard is not met. It may connect while its supplier answers.",
+    ),
+    (
+        State.CAP_AGREED,
+        "Putting faults right",
+        "watch",
+        "A plan to put the faults right is agreed. It may connect until the plan's date.",
+    ),
+    (
+        State.RESTRICTED,
+        "Restricted",
+        "bad",
+        "It may serve the organisations that use it already, and no new ones.",
+    ),
+    (
+        State.PHASING_OUT,
+        "Being phased out",
+        "bad",
+        "It serves the organisations that use it until its last day. Plan your move now.",
+    ),
+    (
+        State.EXPORT_ONLY,
+        "Export only",
+        "bad",
+        "It may only read and export, so that its data can be moved.",
     ),
     (State.REFUSED, "Not certified", "bad", "It did not pass the checks and gets no access."),
     (State.SUSPENDED, "Suspended", "bad", "It gets no access until the fault is put right."),
@@ -50,6 +80,30 @@ _STANDINGS = {
     ThresholdStanding.UNCONFIRMED: " (the number is still to be confirmed)",
     ThresholdStanding.OURS: " (the number is our own, to be calibrated)",
 }
+
+
+# The authority's steps in the order in which a case goes through them.
+_DECISIONS: tuple[tuple[Event, str], ...] = (
+    (Event.FIND, "Find that a standard is not met"),
+    (Event.AGREE, "Agree the supplier's plan"),
+    (Event.EXTEND, "Give the plan half its time more"),
+    (Event.RESTRICT, "Restrict it to the organisations that use it"),
+    (Event.PHASE_OUT, "Begin to phase it out"),
+    (Event.UPHOLD, "Decide the appeal: the decision stands"),
+    (Event.OVERTURN, "Decide the appeal: the decision falls"),
+)
+
+
+def decisions(situation: Situation) -> tuple[tuple[str, str], ...]:
+    """The steps that may follow now."""
+    on_appeal = {Event.UPHOLD, Event.OVERTURN}
+    return tuple(
+        (str(event), words)
+        for event, words in _DECISIONS
+        if (situation.state, event) in TABLE
+        and (event not in on_appeal or situation.appealed is not None)
+        and not (event is Event.EXTEND and situation.extended)
+    )
 
 
 def outcome_words(outcome: str) -> tuple[str, Tone]:

@@ -9,15 +9,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from carespine.web.pages.forms import Form
+from carespine.web.pages.forms import FieldError, Form
 from carespine.web.pages.ports import Platform
 from carespine.web.pages.problems import guarded
 from carespine.web.pages.rendering import page
 from carespine.web.pages.views import ProductPage, Visitor
-from carespine.web.pages.visits import long_text, posted, require, see_other
+from carespine.web.pages.visits import long_text, posted, require, see_other, text
 
 DESK, CATALOGUE, REGISTER = "/admin/products", "/standards", "/standards/products"
 REASON_LIMIT = 500
+SEVERITIES = ("", "1", "2", "3")
 _PUBLIC_LEDE = (
     "Every product that has asked to be certified, and where it stands. "
     "Only certified products may send or read data."
@@ -38,6 +39,7 @@ def routes(platform: Platform) -> list[Route]:
             Route(f"{DESK}/{{product_id}}", desk.product),
             Route(f"{DESK}/{{product_id}}/suspend", desk.suspend, methods=["POST"]),
             Route(f"{DESK}/{{product_id}}/reinstate", desk.reinstate, methods=["POST"]),
+            Route(f"{DESK}/{{product_id}}/decide", desk.decide, methods=["POST"]),
         ],
     )
 
@@ -101,6 +103,24 @@ class _Desk:
         return await self._decide(
             request, products.reinstate, missing="Enter what was put right", done="reinstated"
         )
+
+    async def decide(self, request: Request) -> Response:
+        """Any other step of a case: which, how severe, and why."""
+        visitor = await require(self.platform, request, "administrator")
+        fields = await posted(self.platform, request)
+        products, product_id = self.platform.products, request.path_params["product_id"]
+        written = long_text(fields, "why", limit=REASON_LIMIT, required="Enter why you decide so")
+        shown = await products.product(product_id)
+        step, severity = text(fields, "step"), text(fields, "severity")
+        wrong = [] if step in dict(shown.decisions) else [FieldError("step", "Choose what you decide")]
+        if severity not in SEVERITIES:
+            wrong.append(FieldError("severity", "Choose how severe it is"))
+        form = Form({**written.values, "step": step, "severity": severity}, (*wrong, *written.errors))
+        if form.errors:
+            return _desk_page(visitor, shown, form, status=400)
+        number = int(severity) if severity else None
+        await products.decide(visitor, product_id, step, reason=form.value("why"), severity=number)
+        return see_other(f"{DESK}/{product_id}?done=decided")
 
     async def _decide(
         self, request: Request, verb: Callable[..., Awaitable[None]], *, missing: str, done: str

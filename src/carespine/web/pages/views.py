@@ -234,7 +234,8 @@ class ProductPage:
     """A product as the register shows it.
 
     `refused` says in words why it is refused, or is None; `ends` is when the state ends by itself. The urls
-    are None where there is no such document.
+    are None where there is no such document. `decisions` are the steps that the authority may take now, as
+    pairs of a name and its words; `sites` the organisations that use it; `due` is when its deadline passes.
     """
 
     product: ProductRow
@@ -249,6 +250,9 @@ class ProductPage:
     ends: datetime | None = None
     can_suspend: bool = False
     can_reinstate: bool = False
+    decisions: tuple[tuple[str, str], ...] = ()
+    sites: tuple[str, ...] = ()
+    due: datetime | None = None
     contact: str | None = None
 
 

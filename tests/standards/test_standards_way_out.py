@@ -1,0 +1,264 @@
+"""From a finding to a withdrawal, with its appeals and gates, over the real register: nobody is cut off in a day."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
+
+import asyncpg
+import httpx
+import pytest
+from joserfc import jws
+from joserfc.jwk import ECKey
+from starlette.applications import Starlette
+
+from carespine.kernel.errors import Conflict, Forbidden
+from carespine.kernel.ids import new_id
+from carespine.security.actor import Actor
+from carespine.security.audit_log import AuditLog
+from carespine.security.door import Door
+from carespine.standards import gates, merkle, routes, service, store
+from carespine.standards.keys import SigningKey
+from carespine.standards.lifecycle import Entry, Event, State
+from carespine.standards.models import Application
+from carespine.standards.service import Ruling
+from carespine.storage.database import Database
+
+ADMIN = Actor("administrator", "ada", "Ada Admin", "administrator")
+OTHER = Actor("administrator", "otto", "Otto Other", "administrator")
+NURSE = Actor("practitioner", "nia", "Nia Nurse", "nurse")
+BEGIN = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
+TOKEN = "the application's own token"
+SITE = "A81001"
+
+
+@dataclass(slots=True)
+class Clock:
+    now: datetime = BEGIN
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, **span: float) -> None:
+        self.now += timedelta(**span)
+
+
+@dataclass(slots=True)
+class World:
+    standards: service.Standards
+    http: httpx.AsyncClient
+    database: Database
+    clock: Clock
+    key: ECKey
+    id: str = field(default_factory=new_id)
+
+    async def decide(self, event: Event, who: Actor = ADMIN, **more: object) -> State:
+        decision = Ruling(f"{event}: because", **more)
+        return (await self.standards.decide(who, self.id, event, decision)).state
+
+    async def said(self) -> dict:
+        return (await self.http.get(f"/standards/register/{self.id}")).json()
+
+    async def answer(self, verb: str, text: str, token: str = TOKEN) -> httpx.Response:
+        headers = {"authorization": f"Bearer {token}"}
+        path = f"/standards/applications/{self.id}/{verb}"
+        return await self.http.post(path, json={"text": text}, headers=headers)
+
+
+@pytest.fixture
+async def world(database: Database) -> AsyncIterator[World]:
+    """A register with one certified product that one practice uses."""
+    clock, key = Clock(), ECKey.generate_key("P-256", {"kid": "k"})
+    standards = service.Standards(
+        door=Door(database, AuditLog(database, clock), clock),
+        database=database,
+        key=SigningKey.of(key),
+        base_url="https://carespine.example",
+        clock=clock,
+    )
+    transport = httpx.ASGITransport(Starlette(routes=routes.routes_of(standards)))
+    async with httpx.AsyncClient(transport=transport, base_url="https://carespine.example") as http:
+        made = World(standards, http, database, clock, key)
+        await certify(made)
+        await standards.deploy(ADMIN, made.id, organisation=SITE)
+        yield made
+
+
+async def certify(world: World) -> None:
+    app_key = ECKey.generate_key("P-384")
+    asked = Application(
+        id=world.id,
+        supplier="Example Wearables Ltd",
+        product="Steady Band",
+        version="1.0.0",
+        client_id="steady-band",
+        base_url="http://127.0.0.1:9",
+        profile="device-app",
+        contact="help@steady-band.example",
+        jwks={"keys": [app_key.as_dict(private=False)]},
+        thumbprint=app_key.thumbprint(),
+        created=BEGIN,
+    )
+    async with world.database.transaction() as tx:
+        await store.add_application(tx, asked, secret=sha256(TOKEN.encode()).digest())
+        for event in (Event.APPLY, Event.START):
+            await store.add_event(tx, world.id, Entry(event, BEGIN, asked.supplier, str(event)))
+        entry = Entry(Event.CERTIFY, BEGIN, "Carespine", "met everything", "certificate-1")
+        await store.add_event(tx, world.id, entry)
+
+
+PART = gates.Part(exported=3, imported=3, exported_sha256="a" * 64, imported_sha256="a" * 64)
+FACTS = gates.Facts(
+    sites=(
+        gates.Site(
+            organisation=SITE,
+            capabilities=("readings",),
+            acknowledged=date(2027, 1, 1),
+            replacements={"readings": "Other Band 2"},
+            parts=dict.fromkeys(gates.PARTS, PART),
+        ),
+    ),
+    continuity_owner="the practice manager",
+    hazard_signed_by="the clinical safety officer",
+)
+
+
+async def test_the_whole_way_out_takes_its_time_and_keeps_every_step(world):
+    assert await world.decide(Event.FIND, severity=2) is State.NONCONFORMITY
+    assert (await world.answer("reply", "We will mend it by January.")).json()["state"] == "nonconformity"
+    assert await world.decide(Event.AGREE) is State.CAP_AGREED
+    world.clock.forward(days=90)
+    assert (await world.said())["state"] == "restricted"
+    assert (await world.said())["access"] == {"reach": "all", "new_sites": False}
+    world.clock.forward(days=60)
+    leaving = await world.said()
+    assert leaving["state"] == "phasing-out"
+    assert leaving["sunset"] == leaving["due"]
+    world.clock.forward(days=365)
+    assert (await world.said())["access"]["reach"] == "export"
+    with pytest.raises(Conflict, match="W3: nothing is said about A81001"):
+        await world.standards.withdraw(ADMIN, world.id, reason="its time is over")
+    with pytest.raises(Conflict, match="export stays possible until"):
+        await world.standards.withdraw(ADMIN, world.id, reason="its time is over", facts=FACTS)
+    world.clock.forward(days=30)
+    done = await world.standards.withdraw(ADMIN, world.id, reason="its time is over", facts=FACTS)
+    assert done.state is State.WITHDRAWN
+    history = (await world.said())["history"]
+    assert [step["event"] for step in history] == [
+        "apply", "start", "certify", "find", "reply", "agree", "withdraw",
+    ]  # fmt: skip
+    assert history[3]["severity"] == 2
+    async with world.database.connection() as connection:
+        kept = await connection.fetchval("select facts->>'continuity_owner' from standards_withdrawal")
+    assert kept == "the practice manager"
+
+
+async def test_a_restricted_product_comes_to_no_new_site_and_keeps_those_it_has(world):
+    await world.decide(Event.FIND)
+    await world.standards.deploy(ADMIN, world.id, organisation="B82002")
+    await world.decide(Event.RESTRICT)
+
+    with pytest.raises(Conflict, match="may not come to new sites"):
+        await world.standards.deploy(ADMIN, world.id, organisation="C83003")
+    await world.standards.deploy(ADMIN, world.id, organisation=SITE)
+    sites = [site["organisation"] for site in (await world.said())["sites"]]
+    assert sites == [SITE, "B82002"]
+
+
+async def test_an_appeal_is_lodged_by_the_supplier_and_decided_by_somebody_else(world):
+    await world.decide(Event.FIND)
+    assert (await world.answer("appeal", "The probe was wrong.")).json()["appealed"]
+    with pytest.raises(Conflict, match="other people"):
+        await world.decide(Event.OVERTURN)
+    assert await world.decide(Event.OVERTURN, OTHER) is State.CERTIFIED
+
+
+@pytest.mark.parametrize(
+    ("verb", "text", "token", "status"),
+    [
+        ("reply", "ours", "another token", 403),
+        ("reply", "", TOKEN, 400),
+        ("appeal", "x" * 2_001, TOKEN, 400),
+        ("appeal", "a\x00b", TOKEN, 400),
+        ("appeal", "there is nothing to appeal", TOKEN, 409),
+    ],
+)
+async def test_a_word_that_cannot_be_taken_says_why(world, verb, text, token, status):
+    answer = await world.answer(verb, text, token)
+
+    assert answer.status_code == status
+    assert answer.json()["message"]
+
+
+async def test_only_the_authority_decides_and_only_what_may_follow(world):
+    with pytest.raises(Forbidden):
+        await world.decide(Event.FIND, NURSE)
+    with pytest.raises(Forbidden):
+        await world.standards.deploy(NURSE, world.id, organisation="B82002")
+    with pytest.raises(Conflict, match="cannot follow"):
+        await world.decide(Event.AGREE)
+    with pytest.raises(Conflict, match="not a decision"):
+        await world.decide(Event.CERTIFY)
+    with pytest.raises(Conflict, match="1, 2 or 3"):
+        await world.decide(Event.FIND, severity=4)
+    assert (await world.said())["state"] == "certified"
+
+
+async def test_everything_said_in_public_is_in_the_log_and_can_be_proven(world):
+    await world.decide(Event.FIND)
+    head = (await world.http.get("/standards/log")).json()
+    opened = jws.deserialize_compact(head["token"], world.key, algorithms=["ES256"])
+    assert f'"root_hash":"{head["root_hash"]}"'.encode() in opened.payload
+    size = head["tree_size"]
+    assert size == 4
+    listed = (await world.http.get(f"/standards/log/entries?from=0&to={size - 1}")).json()["entries"]
+    for entry in listed:
+        proven = (await world.http.get(f"/standards/log/inclusion?index={entry['index']}")).json()
+        proof = [bytes.fromhex(each) for each in proven["proof"]]
+        leaf = base64.b64decode(entry["leaf"])
+        root = bytes.fromhex(head["root_hash"])
+        assert merkle.is_included(merkle.leaf_hash(leaf), entry["index"], size, proof, root)
+    assert b'"event":"find"' in base64.b64decode(listed[-1]["leaf"])
+    await world.decide(Event.RESTRICT)
+    later = (await world.http.get("/standards/log")).json()
+    grew = (await world.http.get(f"/standards/log/consistency?first={size}")).json()
+    assert merkle.is_consistent(
+        size,
+        bytes.fromhex(head["root_hash"]),
+        later["tree_size"],
+        bytes.fromhex(later["root_hash"]),
+        [bytes.fromhex(each) for each in grew["proof"]],
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("entries?from=0&to=1000", 400),
+        ("entries?from=2&to=1", 400),
+        ("entries?from=x&to=1", 400),
+        ("inclusion", 400),
+        ("inclusion?index=99", 404),
+        ("inclusion?index=0&size=99", 404),
+        ("inclusion?index=9999999999999999", 400),
+        ("consistency", 400),
+        ("consistency?first=0", 400),
+        ("consistency?first=99", 404),
+    ],
+)
+async def test_what_the_log_does_not_have_is_said(world, path, status):
+    answer = await world.http.get(f"/standards/log/{path}")
+
+    assert answer.status_code == status
+    assert answer.json()["message"]
+
+
+@pytest.mark.parametrize("table", ["standards_leaf", "standards_deployment"])
+async def test_the_database_itself_refuses_to_change_what_was_said(world, table):
+    async with world.database.connection() as connection:
+        for statement in ("delete from", "truncate"):
+            with pytest.raises(asyncpg.RestrictViolationError, match="is append-only"):
+                await connection.execute(f"{statement} {table}")

@@ -1,0 +1,1 @@
+"""Terminology in PostgreSQL: resources as they are stored, and large code systems in tables of their own."""

@@ -1,0 +1,216 @@
+"""The terminology of a server: what is stored or loaded here, and behind it what R4 publishes.
+
+Every question is asked of the database anew, so that what another worker stored counts at once. What is made from
+the answers (parsed resources, evaluated value sets) is kept under the versions of the rows that it was made from.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import msgspec
+
+from carespine.fhir import json_text
+from carespine.fhir.search import keys
+from carespine.fhir.terminology import reading
+from carespine.fhir.terminology.caching import Kept
+from carespine.fhir.terminology.library import R4Library
+from carespine.fhir.terminology.memory import MemorySystem
+from carespine.fhir.terminology.models import Described, Tree
+from carespine.fhir.terminology.segments import Chosen, Codes
+from carespine.fhir.terminology.selection import Selection, Versions, select
+from carespine.fhir.terminology.system import Grammar, System
+from carespine.kernel.ids import NOT_PATIENT_SCOPED
+from carespine.storage.bodies import unpack
+from carespine.storage.terminology.tables import TableSystem
+from carespine.storage.types import type_number
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from carespine.storage.database import Connection
+
+# One row that an answer came from: a resource (row, version, moment) or a loaded release.
+ResourceRow = tuple[int, int, datetime]
+Row = ResourceRow | tuple[UUID, bool]
+_KINDS = ("CodeSystem", "ConceptMap", "ValueSet")
+# Ours: what a process keeps. Trees and selections weigh their bytes and codes.
+_trees: Kept[Tree] = Kept(64 * 1024 * 1024)
+_systems: Kept[MemorySystem] = Kept(500_000)
+_selections: Kept[tuple[Selection, frozenset[str], frozenset[Row]]] = Kept(128 * 1024 * 1024)
+_about = msgspec.msgpack.Decoder(Described).decode
+_R4 = R4Library()
+_ROWS = (
+    "select rid, version, updated, null::uuid as number, null::boolean as latest from resource "
+    "where type = any($1::smallint[]) and keys && $2::bigint[] and not deleted "
+    "union all select null, null, null, number, latest from terminology_system where url = any($3::text[])"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A stored resource that has a URL: its row and its tree."""
+
+    row: ResourceRow
+    tree: Tree
+
+
+class StoredLibrary:
+    """Terminology through one connection. Remembers which URLs it was asked for, and what rows it answered from."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._asked: set[str] = set()
+        self._rows: set[Row] = set()
+
+    async def system(self, url: str, version: str | None = None) -> System | Grammar | None:
+        release = await self._release(url, version)
+        if release is not None:
+            return release
+        stored = [item for item in await self._stored("CodeSystem", url) if _content(item) != "supplement"]
+        if found := _best(stored, version):
+            return _memory(found)
+        return await _R4.system(url, version)
+
+    async def value_set(self, url: str, version: str | None = None) -> Tree | None:
+        if found := _best(await self._stored("ValueSet", url), version):
+            return found.tree
+        return await _R4.value_set(url, version)
+
+    async def concept_map(self, url: str, version: str | None = None) -> Tree | None:
+        if found := _best(await self._stored("ConceptMap", url), version):
+            return found.tree
+        return await _R4.concept_map(url, version)
+
+    async def concept_maps(self) -> Sequence[Tree]:
+        rows = await self._connection.fetch(
+            "select rid, version, updated from resource where type = $1 and not deleted order by rid",
+            type_number("ConceptMap"),
+        )
+        own = [item.tree for item in await self._read([tuple(row) for row in rows])]
+        urls = {tree.get("url") for tree in own}
+        return [*own, *(tree for tree in await _R4.concept_maps() if tree["url"] not in urls)]
+
+    async def supplements(self, url: str) -> Sequence[Tree]:
+        return ()
+
+    async def selecting(self, _: object, value_set: Tree, versions: Versions) -> Selection:
+        """`selection.select`, remembered for as long as nothing it was made from has changed."""
+        key = (msgspec.json.encode(value_set), repr(versions))
+        kept = _selections.get(key)
+        if kept is not None and await self._state(kept[1]) == kept[2]:
+            return self._rebound(kept[0])
+        fresh = StoredLibrary(self._connection)
+        selection = await select(fresh, value_set, versions)
+        made_from = (selection, frozenset(fresh._asked), frozenset(fresh._rows))
+        _selections.put(key, made_from, weight=_weight(selection))
+        return selection
+
+    async def _state(self, urls: Iterable[str]) -> frozenset[Row]:
+        """The rows that answer for these URLs now."""
+        listed = list(urls)
+        rows = await self._connection.fetch(
+            _ROWS, [type_number(kind) for kind in _KINDS], _keys(listed), listed
+        )
+        return frozenset(_row(row) for row in rows)
+
+    async def _release(self, url: str, version: str | None) -> TableSystem | None:
+        self._asked.add(url)
+        rows = await self._connection.fetch(
+            "select number, version, latest, about, size from terminology_system where url = $1", url
+        )
+        self._rows.update((row["number"], row["latest"]) for row in rows)
+        row = next((r for r in rows if (r["latest"] if version is None else r["version"] == version)), None)
+        if row is None:
+            return None
+        return TableSystem(self._connection, row["number"], _about(row["about"]), row["size"])
+
+    async def _stored(self, kind: str, url: str) -> list[_Found]:
+        self._asked.add(url)
+        rows = await self._connection.fetch(
+            "select rid, version, updated from resource where type = $1 and keys @> array[$2::bigint] "
+            "and not deleted order by rid",
+            type_number(kind),
+            keys.key(kind, "url", (keys.URI, url)),
+        )
+        self._rows.update(tuple(row) for row in rows)
+        return await self._read([tuple(row) for row in rows])
+
+    async def _read(self, rows: list[ResourceRow]) -> list[_Found]:
+        missing = [row for row in rows if _trees.get(row) is None]
+        read: dict[ResourceRow, Tree] = {}
+        for row, body in await self._bodies(missing):
+            read[row] = json_text.read(body)
+            _trees.put(row, read[row], weight=len(body) * 4)
+        found = [(row, read.get(row) or _trees.get(row)) for row in rows]
+        return [_Found(row, tree) for row, tree in found if tree is not None]
+
+    async def _bodies(self, rows: list[ResourceRow]) -> list[tuple[ResourceRow, bytes]]:
+        """The JSON of these rows; one that has changed meanwhile is left out, and found anew by the next question."""
+        if not rows:
+            return []
+        found = await self._connection.fetch(
+            "select rid, version, updated, body from resource where patient = $1 and rid = any($2::bigint[])",
+            NOT_PATIENT_SCOPED,
+            [row[0] for row in rows],
+        )
+        return [((r["rid"], r["version"], r["updated"]), unpack(r["body"])) for r in found]
+
+    def _rebound(self, selection: Selection) -> Selection:
+        """A remembered selection whose systems ask this connection."""
+        segments = tuple(
+            replace(segment, system=segment.system.on(self._connection))
+            if isinstance(segment, Chosen | Codes) and isinstance(segment.system, TableSystem)
+            else segment
+            for segment in selection.segments
+        )
+        return replace(selection, segments=segments)
+
+
+def _row(row: asyncpg.Record) -> Row:
+    if row["number"] is not None:
+        return row["number"], row["latest"]
+    return row["rid"], row["version"], row["updated"]
+
+
+def _keys(urls: Iterable[str]) -> list[int]:
+    return [keys.key(kind, "url", (keys.URI, url)) for kind in _KINDS for url in urls]
+
+
+def _best(found: list[_Found], version: str | None) -> _Found | None:
+    """The one of this business version; without one asked for, the latest: active before others, then by version."""
+    if version is not None:
+        found = [item for item in found if item.tree.get("version") == version]
+    return max(found, key=_rank, default=None)
+
+
+def _rank(item: _Found) -> tuple[bool, list[tuple[int, str]], datetime]:
+    parts = re.split("[.-]", item.tree.get("version", ""))
+    numbers = [(int(part), "") if part.isascii() and part.isdigit() else (-1, part) for part in parts]
+    return item.tree.get("status") == "active", numbers, item.row[2]
+
+
+def _memory(found: _Found) -> MemorySystem:
+    system = _systems.get(found.row)
+    if system is None:
+        system = reading.system(found.tree)
+        _systems.put(found.row, system, weight=system.size + 1)
+    return system
+
+
+def _weight(selection: Selection) -> int:
+    """About the bytes that a selection takes."""
+    return 1_000 + sum(
+        segment.chosen.nbytes if isinstance(segment, Chosen) else 200 * len(segment.listed)
+        for segment in selection.segments
+        if isinstance(segment, Chosen | Codes)
+    )
+
+
+def _content(item: _Found) -> str:
+    return str(item.tree.get("content", "complete"))

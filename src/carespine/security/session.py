@@ -15,6 +15,7 @@ from carespine.security import consent, restriction, roles
 from carespine.security.bulk import BulkReading
 from carespine.security.reading import Reading, SearchResult
 from carespine.security.writing import NAME_THE_VERSION, Writing
+from carespine.storage.terminology.library import StoredLibrary
 
 if TYPE_CHECKING:
     from carespine.storage.rows import Stored
@@ -62,6 +63,15 @@ class Session(Reading, BulkReading, Writing):
         if demand_match and if_match is None:
             raise PreconditionFailed(NAME_THE_VERSION)
         return current
+
+    def terminology(self, resource_type: str, *, asked: str) -> StoredLibrary:
+        """The terminology of this server, for one who may read this type of its resources (they are no patient's).
+
+        `asked` is the operation, for the audit. Raises Forbidden.
+        """
+        self._demand(resource_type, "r", "operation", what=resource_type)
+        self._saw((), "operation", what=resource_type, query=asked)
+        return StoredLibrary(self.tx)
 
     async def _shares(self, patient: int, data_class: str | None) -> bool:
         """Whether the patient shares this class with the app now (None: any class at all)."""

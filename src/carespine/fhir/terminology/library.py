@@ -29,9 +29,6 @@ class Library(Protocol):
         """Every concept map that is known, for a translation that names none."""
         ...
 
-    async def supplements(self, url: str) -> Sequence[Tree]:
-        """CodeSystems of the content `supplement` for a system."""
-        ...
 
 
 class R4Library:
@@ -56,8 +53,6 @@ class R4Library:
     async def concept_maps(self) -> Sequence[Tree]:
         return [tree for url in conformance.urls("ConceptMap") if (tree := _read("ConceptMap", url, None))]
 
-    async def supplements(self, url: str) -> Sequence[Tree]:
-        return ()
 
 
 def _whole(url: str, system: str) -> Tree:

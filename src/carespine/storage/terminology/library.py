@@ -96,9 +96,6 @@ class StoredLibrary:
         urls = {tree.get("url") for tree in own}
         return [*own, *(tree for tree in await _R4.concept_maps() if tree["url"] not in urls)]
 
-    async def supplements(self, url: str) -> Sequence[Tree]:
-        return ()
-
     async def selecting(self, _: object, value_set: Tree, versions: Versions) -> Selection:
         """`selection.select`, remembered for as long as nothing it was made from has changed."""
         key = (msgspec.json.encode(value_set), repr(versions))

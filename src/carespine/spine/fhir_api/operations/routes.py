@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from carespine.fhir import definitions
 from carespine.kernel.errors import NotAllowed, NotFound
 from carespine.kernel.ids import is_fhir_id
-from carespine.spine.fhir_api.operations import everything, export, lastn, meta
+from carespine.spine.fhir_api.operations import everything, export, lastn, meta, terminology
 
 if TYPE_CHECKING:
     from carespine.security.session import Session
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Interaction = Callable[["Session", "Exchange"], Awaitable["Answer"]]
 _DEFINITION = "http://hl7.org/fhir/OperationDefinition/"
 _EXPORT = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/{type}export"
+_ON_TYPE = frozenset({"type", "instance"})
 _LEVELS = {1: "system", 2: "type", 3: "instance", 5: "version"}
 
 
@@ -74,6 +75,12 @@ OPERATIONS = (
     Operation("meta", meta.show, frozenset({"system", "type", "instance", "version"})),
     Operation("meta-add", meta.add, frozenset({"instance"}), writes=True),
     Operation("meta-delete", meta.delete, frozenset({"instance"}), writes=True),
+    Operation("expand", terminology.expand, _ON_TYPE, frozenset({"ValueSet"})),
+    Operation("validate-code", terminology.validate_code, _ON_TYPE, frozenset({"CodeSystem", "ValueSet"})),
+    Operation("lookup", terminology.lookup, frozenset({"type"}), frozenset({"CodeSystem"})),
+    Operation("subsumes", terminology.subsumes, _ON_TYPE, frozenset({"CodeSystem"})),
+    Operation("translate", terminology.translate, _ON_TYPE, frozenset({"ConceptMap"})),
+    Operation("closure", terminology.closure, frozenset({"system"}), writes=True, url=f"{_DEFINITION}ConceptMap-closure"),
 )
 
 

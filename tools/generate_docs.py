@@ -10,6 +10,8 @@ table of metrics themselves, so that a page cannot say what the code does not do
 from __future__ import annotations
 
 import argparse
+import importlib.util
+import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -247,6 +249,69 @@ def _code(coding: Coding) -> str:
     return f"{names.get(coding.system, 'Carespine')} {coding.code}"
 
 
+def terminology() -> str:
+    """docs/terminology.md, out of the spec table that the tests run."""
+    cases = _spec("fhir/terminology_cases.py")
+    parts = [
+        "The terminology service of R4: `$expand`, `$validate-code`, `$lookup`, `$subsumes`, `$translate`, `$closure`. "
+        "CodeSystem, ValueSet and ConceptMap are stored as ordinary resources and count at once, for every worker. "
+        "R4's own are present; units, languages, media types and URIs are checked by their grammar; currencies, "
+        "countries and time zones are listed.",
+        "Each row is a case that `tests/fhir/test_terminology_spec.py` runs. The resources are those of "
+        "`tests/fhir/terminology_cases.py`: a code system of colours (`red` over `crimson` and `scarlet`, `blue` over "
+        "`navy`, the inactive `mauve`, the abstract `any`), value sets over it, and a concept map. Unknown codes and "
+        "systems make a result false; unknown resources are 404; what cannot be evaluated is 422.",
+    ]
+    for operation in dict.fromkeys(case.operation for case in cases.CASES):
+        rows = [
+            (f"{case.parameter}", case.says, _request(cases, case.request), _expected(case.expected))
+            for case in cases.CASES
+            if case.operation == operation
+        ]
+        parts += [f"## {operation}", _table(("Parameter", "What it says", "Request", "Answer"), rows)]
+    return _page("Terminology", "tests/fhir/terminology_cases.py", *parts)
+
+
+def _spec(name: str) -> Any:
+    """A module of the tests that holds a spec table."""
+    path = DOCS.parent / "tests" / name
+    loader = importlib.util.spec_from_file_location(path.stem, path)
+    assert loader is not None
+    assert loader.loader is not None
+    module = importlib.util.module_from_spec(loader)
+    sys.modules[path.stem] = module
+    loader.loader.exec_module(module)
+    return module
+
+
+def _request(cases: Any, request: dict[str, Any]) -> str:
+    """A request in brief: known URLs by their last word, resources by their type."""
+    shown = []
+    for name, value in request.items():
+        if isinstance(value, dict) and "resourceType" in value:
+            kind = value["resourceType"]
+            filters = [f for i in value.get("compose", {}).get("include", ()) for f in i.get("filter", ())]
+            text = " ".join([filters[0]["property"], filters[0]["op"], filters[0]["value"]]) if filters else f"a {kind}"
+        else:
+            text = json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else str(value)
+        for prefix in (cases.SET, cases.MAP, "https://example.org/CodeSystem"):
+            text = text.replace(f"{prefix}/", "")
+        shown.append(f"`{name}={text}`")
+    return " ".join(shown)
+
+
+def _expected(expected: Any) -> str:
+    if isinstance(expected, tuple):
+        return f"{expected[0]}: … {expected[1]} …"
+    if isinstance(expected, str):
+        return f"`{expected}`" if expected else "nothing"
+    return ", ".join(
+        f"{name} `{str(value).lower() if isinstance(value, bool) else value}`"
+        for name, value in expected.items()
+        if value is not None
+    )
+
+
 def _page(title: str, source: str, *parts: str) -> str:
     return "\n\n".join([f"# {title}", _NOTE.format(source=source), *parts]) + "\n"
 
@@ -262,6 +327,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "command-line.md": command_line,
     "standards-catalogue.md": standards_catalogue,
     "metrics.md": metrics,
+    "terminology.md": terminology,
 }
 
 

@@ -30,7 +30,6 @@ class Library(Protocol):
         ...
 
 
-
 class R4Library:
     """What R4 4.0.1 publishes, the grammars, and the short registers."""
 
@@ -52,7 +51,6 @@ class R4Library:
 
     async def concept_maps(self) -> Sequence[Tree]:
         return [tree for url in conformance.urls("ConceptMap") if (tree := _read("ConceptMap", url, None))]
-
 
 
 def _whole(url: str, system: str) -> Tree:

@@ -17,6 +17,7 @@ import msgspec
 
 from carespine.fhir import json_text
 from carespine.fhir.search import keys
+from carespine.fhir.search.extraction import filed
 from carespine.fhir.terminology import reading
 from carespine.fhir.terminology.caching import Kept
 from carespine.fhir.terminology.library import R4Library
@@ -130,10 +131,10 @@ class StoredLibrary:
     async def _stored(self, kind: str, url: str) -> list[_Found]:
         self._asked.add(url)
         rows = await self._connection.fetch(
-            "select rid, version, updated from resource where type = $1 and keys @> array[$2::bigint] "
+            "select rid, version, updated from resource where type = $1 and keys && $2::bigint[] "
             "and not deleted order by rid",
             type_number(kind),
-            keys.key(kind, "url", (keys.URI, url)),
+            _keys([url], kind),
         )
         self._rows.update(tuple(row) for row in rows)
         return await self._read([tuple(row) for row in rows])
@@ -175,8 +176,15 @@ def _row(row: asyncpg.Record) -> Row:
     return row["rid"], row["version"], row["updated"]
 
 
-def _keys(urls: Iterable[str]) -> list[int]:
-    return [keys.key(kind, "url", (keys.URI, url)) for kind in _KINDS for url in urls]
+def _keys(urls: Iterable[str], *kinds: str) -> list[int]:
+    """The search keys under which resources of these URLs are filed."""
+    listed = list(urls)
+    return [
+        keys.key(kind, name, (keys.URI, url))
+        for kind in kinds or _KINDS
+        for name in filed(kind, "url").names
+        for url in listed
+    ]
 
 
 def _best(found: list[_Found], version: str | None) -> _Found | None:

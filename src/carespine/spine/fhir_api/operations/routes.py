@@ -80,7 +80,13 @@ OPERATIONS = (
     Operation("lookup", terminology.lookup, frozenset({"type"}), frozenset({"CodeSystem"})),
     Operation("subsumes", terminology.subsumes, _ON_TYPE, frozenset({"CodeSystem"})),
     Operation("translate", terminology.translate, _ON_TYPE, frozenset({"ConceptMap"})),
-    Operation("closure", terminology.closure, frozenset({"system"}), writes=True, url=f"{_DEFINITION}ConceptMap-closure"),
+    Operation(
+        "closure",
+        terminology.closure,
+        frozenset({"system"}),
+        writes=True,
+        url=f"{_DEFINITION}ConceptMap-closure",
+    ),
 )
 
 

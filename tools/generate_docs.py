@@ -291,7 +291,11 @@ def _request(cases: Any, request: dict[str, Any]) -> str:
         if isinstance(value, dict) and "resourceType" in value:
             kind = value["resourceType"]
             filters = [f for i in value.get("compose", {}).get("include", ()) for f in i.get("filter", ())]
-            text = " ".join([filters[0]["property"], filters[0]["op"], filters[0]["value"]]) if filters else f"a {kind}"
+            text = (
+                " ".join([filters[0]["property"], filters[0]["op"], filters[0]["value"]])
+                if filters
+                else f"a {kind}"
+            )
         else:
             text = json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else str(value)
         for prefix in (cases.SET, cases.MAP, "https://example.org/CodeSystem"):

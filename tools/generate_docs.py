@@ -10,7 +10,7 @@ table of metrics themselves, so that a page cannot say what the code does not do
 from __future__ import annotations
 
 import argparse
-import importlib.util
+import importlib
 import json
 import re
 import sys
@@ -275,13 +275,11 @@ def terminology() -> str:
 def _spec(name: str) -> Any:
     """A module of the tests that holds a spec table."""
     path = DOCS.parent / "tests" / name
-    loader = importlib.util.spec_from_file_location(path.stem, path)
-    assert loader is not None
-    assert loader.loader is not None
-    module = importlib.util.module_from_spec(loader)
-    sys.modules[path.stem] = module
-    loader.loader.exec_module(module)
-    return module
+    sys.path.insert(0, str(path.parent))
+    try:
+        return importlib.import_module(path.stem)
+    finally:
+        sys.path.remove(str(path.parent))
 
 
 def _request(cases: Any, request: dict[str, Any]) -> str:

@@ -121,6 +121,11 @@ Observation?date=sa2026-03-01                heavy stones
 Observation?date=2020
 Observation?date=lt2020-06                   smoking
 Observation?date:missing=true                less note orphan calm tense
+Observation?date=ge2026-03-01&date=lt2026-03-02   weight
+Observation?date=gt2026-03-01&date=lt2026-04-01   stones
+Observation?date=ge2026&date=le2026-12-31    weight heavy stones
+Observation?date=ge2027&date=lt2026-06       stones
+Observation?date=ge2020&date=lt2020-06       smoking
 """
 NUMBERS = """
 Observation?value-quantity=70.5                                  weight
@@ -131,6 +136,20 @@ Observation?value-quantity=70.6
 Observation?value-quantity=120|http://unitsofmeasure.org|kg      heavy
 Observation?value-quantity=120||kg                               heavy
 Observation?value-quantity=120|http://unitsofmeasure.org|g
+Observation?value-quantity=120000|http://unitsofmeasure.org|g    heavy
+Observation?value-quantity=70.5e3|http://unitsofmeasure.org|g    weight
+Observation?value-quantity=155|http://unitsofmeasure.org|[lb_av]   weight
+Observation?value-quantity=gt0.1|http://unitsofmeasure.org|t     heavy
+Observation?value-quantity=ge0.12|http://unitsofmeasure.org|t    heavy
+Observation?value-quantity=gt0.12|http://unitsofmeasure.org|t
+Observation?value-quantity=70500||g
+Observation?value-quantity=le70500|http://unitsofmeasure.org|g   weight
+Observation?value-quantity=1|http://unitsofmeasure.org|nonsense
+Observation?value-quantity=ap125000|http://unitsofmeasure.org|g,12||stone   heavy stones
+Observation?value-quantity=ge60&value-quantity=lt100             weight
+Observation?value-quantity=ge60||kg&value-quantity=lt100000|http://unitsofmeasure.org|g   weight
+Observation?component-value-quantity=ge118&component-value-quantity=lt80   calm
+Observation?component-value-quantity=22|http://unitsofmeasure.org|kPa   tense
 Observation?value-quantity=12||stone                             stones
 Observation?value-quantity=1.2e2                                 heavy
 Observation?value-quantity=ne70.5                                heavy stones less
@@ -341,7 +360,8 @@ async def test_what_is_included_comes_once_and_is_marked(
     ("query", "total", "entries"),
     [
         ("Patient", 4, 4),
-        ("Patient?_count=2", 4, 2),
+        ("Patient?_count=2", None, 2),
+        ("Patient?_count=2&_total=estimate", 4, 2),
         ("Patient?_count=2&_total=accurate", 4, 2),
         ("Patient?_count=2&_total=none", None, 2),
         ("Patient?_count=0", 4, 0),

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from carespine.storage.instants import FIRST, LAST, instant, micros
+from carespine.storage.migrate import migrate
 from carespine.storage.search.conditions import _following
 
 
@@ -18,6 +19,33 @@ from carespine.storage.search.conditions import _following
 async def server(database_url: str, tmp_path: Path) -> AsyncIterator[Server]:
     async with serving(database_url, tmp_path, open=True) as running:
         yield running
+
+
+async def test_what_a_migration_calls_outdated_is_indexed_again(server: Server, database_url: str) -> None:
+    weight = {"value": 5, "unit": "kg", "system": "http://unitsofmeasure.org", "code": "kg"}
+    await server.put(
+        {"resourceType": "Patient", "id": "p", "birthDate": "1980-01-01"},
+        {
+            "resourceType": "Observation",
+            "id": "o",
+            "status": "final",
+            "code": {"text": "weight"},
+            "subject": {"reference": "Patient/p"},
+            "valueQuantity": weight,
+        },
+    )
+    queries = [
+        "Observation?value-quantity=5000|http://unitsofmeasure.org|g&patient.birthdate=1980",
+        "Observation?subject=Patient/p",
+    ]
+    await server.rows("delete from index_quantity")
+    await server.rows("delete from quantity_unit")
+    await server.rows("update resource set keys = '{}'")
+    assert [await server.found(query) for query in queries] == [[], []]
+    await server.rows("insert into index_outdated values ('test')")
+    migrate(database_url)
+    assert [await server.found(query) for query in queries] == [["o"], ["o"]]
+    assert await server.rows("select * from index_outdated") == []
 
 
 async def test_two_numbers_that_a_double_cannot_tell_apart_are_stored(server: Server) -> None:

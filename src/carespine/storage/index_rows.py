@@ -7,6 +7,7 @@ from decimal import Decimal
 from math import inf
 from typing import TYPE_CHECKING, Any
 
+from carespine.fhir.fhirpath import ucum
 from carespine.kernel.ids import hash63
 from carespine.storage.types import param_number
 
@@ -15,10 +16,11 @@ if TYPE_CHECKING:
     from carespine.storage.rows import Write
 
 Row = tuple[Any, ...]
+UnitRow = tuple[int, str, str, str]
 COLUMNS: dict[str, list[str]] = {
     "index_date": ["low", "high"],
     "index_number": ["low", "high"],
-    "index_quantity": ["unit", "code", "low", "high"],
+    "index_quantity": ["unit", "low", "high"],
     "index_string": ["value"],
     "index_text": ["value"],
     "index_position": ["latitude", "longitude"],
@@ -30,14 +32,32 @@ URI = ":uri"
 LONGEST_VALUE = 600
 
 
-def unit_number(system: str, code: str) -> int:
-    """What stands for a quantity's system and code together; 0 where it has no system."""
-    return hash63("unit", system, code) if system else 0
+def unit_number(system: str, code: str, printed: str) -> int:
+    """What stands for a unit as a quantity gives it; 0 where it has none."""
+    return hash63("unit", system, code, printed) if system or code or printed else 0
 
 
-def code_number(code: str) -> int:
-    """What stands for a quantity's code or printed unit alone."""
-    return hash63("unit", code) if code else 0
+def kind_number(system: str, code: str) -> int:
+    """What stands for that which a UCUM unit measures, such as mass; 0 for what is not a unit of UCUM."""
+    meaning = ucum.unit(code) if system == ucum.SYSTEM else None
+    if meaning is None:
+        return 0
+    return hash63("kind", *(f"{base}{exponent}" for base, exponent in meaning.dimensions))
+
+
+def units_of(writes: Sequence[Write]) -> dict[int, UnitRow]:
+    """The units of the writes' quantities by number: kind, system, code and printed unit."""
+    named = {
+        (system, code, printed)
+        for write in writes
+        if write.entries is not None
+        for _, system, code, _, _, printed in write.entries.quantities
+    }
+    return {
+        unit_number(system, code, printed): (kind_number(system, code), system, code, printed)
+        for system, code, printed in named
+        if system or code or printed
+    }
 
 
 def rows_of(writes: Sequence[Write]) -> dict[str, list[Row]]:
@@ -60,10 +80,8 @@ def _add(write: Write, entries: IndexEntries, tables: dict[str, list[Row]]) -> N
     numbers = {(param_number(kind, code), *_floats(least, most)) for code, least, most in entries.numbers}
     tables["index_number"] += [(patient, rid, *number) for number in numbers]
     amounts = {
-        (param_number(kind, code), unit_number(system, word), code_number(name), *_floats(least, most))
+        (param_number(kind, code), unit_number(system, word, unit), *_floats(least, most))
         for code, system, word, least, most, unit in entries.quantities
-        for name in {word, unit}
-        if name or not (word or unit)
     }
     tables["index_quantity"] += [(patient, rid, *amount) for amount in amounts]
     texts = {(param_number(kind, code), value[:LONGEST_VALUE]) for code, value in entries.strings}

@@ -14,6 +14,7 @@ import yoyo
 from psycopg.errors import LockNotAvailable, UndefinedTable
 
 from carespine.kernel.errors import Misconfigured, Unavailable
+from carespine.storage.reindexing import reindex_outdated
 from carespine.storage.types import type_numbers
 
 FOLDER = Path(__file__).parent / "migrations"
@@ -29,7 +30,7 @@ def migrate(url: str, *, only: Collection[str] | None = None, folder: Path = FOL
     """Apply what is missing to the database at `url` (postgresql://...); returns the names applied.
 
     Safe beside a running server and beside another `migrate`: a lock in the database, which ends with this process,
-    lets one work at a time. `only` leaves all others out. Raises Misconfigured where the schema is a newer one's.
+    lets one work at a time. What a migration calls outdated is indexed again. `only` leaves all others out. Raises Misconfigured where the schema is a newer one's.
     """
     migrations = yoyo.read_migrations(str(folder))
     with _one_at_a_time(url) as connection:
@@ -40,10 +41,12 @@ def migrate(url: str, *, only: Collection[str] | None = None, folder: Path = FOL
                 "install that version, or restore a backup made before it."
             )
         wanted = migrations.filter(lambda item: item.id not in there and (only is None or item.id in only))
-        if not wanted:
-            return []
-        _apply(url, wanted)
-    _name_types(url)
+        if wanted:
+            _apply(url, wanted)
+            _name_types(url)
+        if only is None:
+            with connection.transaction():
+                reindex_outdated(connection)
     return [migration.id for migration in wanted]
 
 

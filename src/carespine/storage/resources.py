@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from carespine.storage import index_rows
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = "type, id, version, updated, deleted, body, patient, rid"
 # The positions of a resource belong to no parameter but `near`.
-_POSITIONED: dict[str, list[str]] = {"index_position": []}
+POSITIONED: dict[str, list[str]] = {"index_position": []}
 
 
 def stored(row: asyncpg.Record | Sequence[Any]) -> Stored:
@@ -157,5 +157,23 @@ async def _supersede(tx: Connection, updates: Sequence[Write]) -> None:
 async def _save_index(tx: Connection, writes: Sequence[Write]) -> None:
     for table, rows in index_rows.rows_of(writes).items():
         if rows:
-            columns = ["patient", "rid", *_POSITIONED.get(table, ["param"]), *index_rows.COLUMNS[table]]
+            columns = ["patient", "rid", *POSITIONED.get(table, ["param"]), *index_rows.COLUMNS[table]]
             await tx.copy_records_to_table(table, records=rows, columns=columns)
+    await _save_units(tx, index_rows.units_of(writes))
+
+
+async def _save_units(tx: Connection, units: Mapping[int, index_rows.UnitRow]) -> None:
+    """See that the units can be looked up; in one order, so that two transactions with new ones do not deadlock."""
+    if units:
+        numbers = sorted(units)
+        kinds, systems, codes, printed = zip(*(units[number] for number in numbers), strict=True)
+        await tx.execute(
+            "insert into quantity_unit (unit, kind, system, code, printed) "
+            "select * from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[]) "
+            "on conflict do nothing",
+            numbers,
+            kinds,
+            systems,
+            codes,
+            printed,
+        )

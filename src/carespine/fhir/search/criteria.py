@@ -193,7 +193,15 @@ class AllOf:
     clauses: tuple[Clause, ...]
 
 
-Clause = Criterion | Chain | Has | AnyOf | AllOf
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The clause must not hold."""
+
+    resource_type: str
+    clause: Clause
+
+
+Clause = Criterion | Chain | Has | AnyOf | AllOf | Not
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@ disagree.
 
 A *form* is one way to ask for a value, as a tuple that begins with its kind. A key is the 63-bit hash of
 (resource type, name, *form), where the name is shared by the parameters that find the same values
-(extraction.filed). A resource carries the keys of all forms of all its values; a query
+(extraction.filed); that of a reference is put together from two, so that SQL can make it. A resource carries the
+keys of all forms of all its values; a query
 names one form for each value and looks for its key. The kinds are part of the stored data: changing one needs
 a reindex.
 """
@@ -11,6 +12,8 @@ a reindex.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from hashlib import md5
 from itertools import product
 
 from carespine.kernel.ids import hash63
@@ -32,13 +35,28 @@ NORMAL = "n"  # (text): a string, normalised, as a whole
 URI = "u"  # (uri)
 COMPOSITE = "k"  # (form of each component, joined)
 
+_63_BITS = 2**63 - 1
 PRESENT_FORM: Form = (PRESENT,)
 _WITHIN_FORM = "\x1e"
 
 
 def key(resource_type: str, name: str, form: Form) -> int:
     """The key of one form under one name."""
+    if form[0] == REFERENCE:
+        return reference_base(resource_type, name) ^ identity_number(form[1], form[2])
     return hash63(resource_type, name, *form)
+
+
+@lru_cache(maxsize=8192)
+def reference_base(resource_type: str, name: str) -> int:
+    """What the keys of all references under a name have in common."""
+    return hash63(resource_type, name, REFERENCE)
+
+
+def identity_number(resource_type: str, resource_id: str) -> int:
+    """What stands for a resource in the keys of references to it; SQL can make it from a row, too (storage/search)."""
+    digest = md5(f"{resource_type}/{resource_id}".encode(), usedforsecurity=False).digest()
+    return int.from_bytes(digest[:8], "big") & _63_BITS
 
 
 def keys(resource_type: str, name: str, forms: Iterable[Form]) -> frozenset[int]:

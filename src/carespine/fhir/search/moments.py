@@ -17,6 +17,8 @@ _SHAPE = re.compile(
     re.ASCII,
 )
 _LAST_YEAR = 9999
+# Minutes. Source: FHIR R4 datatypes.html#dateTime, the format: -14:00 to +14:00.
+_MOST_OFFSET = 14 * 60
 
 
 @lru_cache(maxsize=8192)
@@ -54,7 +56,10 @@ def _time_interval(start: int, match: re.Match[str]) -> tuple[int, int]:
 def _offset(zone: str | None) -> int:
     if zone is None or zone == "Z":
         return 0
-    size = (int(zone[1:3]) * 60 + int(zone[4:6])) * _MINUTE_US
+    hours, minutes = int(zone[1:3]), int(zone[4:6])
+    if minutes > 59 or hours * 60 + minutes > _MOST_OFFSET:
+        raise ValueError(f"{zone!r} is not an offset from UTC")
+    size = (hours * 60 + minutes) * _MINUTE_US
     return -size if zone[0] == "-" else size
 
 

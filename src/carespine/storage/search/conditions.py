@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from carespine.fhir.search import keys_for, must_be_missing, reference_keys, row_names
@@ -20,62 +21,41 @@ from carespine.fhir.search.criteria import (
     Value,
 )
 from carespine.kernel.errors import Invalid
-from carespine.storage.index_rows import LONGEST_VALUE, URI, code_number, unit_number
+from carespine.storage.index_rows import LONGEST_VALUE, URI
 from carespine.storage.instants import instant, micros
+from carespine.storage.search import spans
+from carespine.storage.search.ranged import Ranged, among, is_single
+from carespine.storage.search.spans import Part, Test
+from carespine.storage.search.units import Units
 from carespine.storage.sql import Arguments
 from carespine.storage.types import param_number
 
+_OF_TERMINOLOGY = ("in", "not-in", "above", "below")
 _KM_PER_DEGREE = 111.32
 _EARTH_KM = 6371.0
 _SURROGATES = (0xD800, 0xDFFF)  # no characters: they cannot be stored
 _LAST_CHARACTER = 0x10FFFF
 
-# How a stored range [low, high) compares with the asked range [$low, $high): R4 search.html#prefix.
-_DATES = {
-    "eq": "({low} >= {a} and {high} <= {b})",
-    "ne": "not ({low} >= {a} and {high} <= {b})",
-    "gt": "{high} > {b}",
-    "lt": "{low} < {a}",
-    "ge": "({high} > {b} or ({low} >= {a} and {high} <= {b}))",
-    "le": "({low} < {a} or ({low} >= {a} and {high} <= {b}))",
-    "sa": "{low} >= {b}",
-    "eb": "{high} <= {a}",
-    "ap": "({low} < {b} and {high} > {a})",
-}
-# Stored numbers are points (or closed ranges); only eq, ne and ap use the width of the number asked for.
-_NUMBERS = {
-    "eq": "({low} >= {a} and {high} < {b})",
-    "ne": "not ({low} >= {a} and {high} < {b})",
-    "gt": "{high} > {v}",
-    "lt": "{low} < {v}",
-    "ge": "{high} >= {v}",
-    "le": "{low} <= {v}",
-    "sa": "{low} > {v}",
-    "eb": "{high} < {v}",
-    "ap": "({low} <= {b} and {high} >= {a})",
-}
 
-
-def condition(criterion: Criterion, arguments: Arguments, alias: str, *, now: datetime) -> str:
-    """The condition on table alias `alias` that holds where one of the criterion's values matches."""
+def equality(criterion: Criterion, arguments: Arguments, alias: str, now: datetime) -> str | None:
+    """The condition on table alias `alias` where one is to be had from the row of `resource` itself, or None."""
     code = criterion.parameter.code
     if code == "_id":
         return _by_id(criterion, arguments, alias)
     if code == "_lastUpdated":
         return _by_update(criterion, arguments, alias, now)
-    if criterion.modifier in ("in", "not-in", "above", "below") and criterion.parameter.type in (
-        "token",
-        "reference",
-    ):
-        raise Invalid(
-            f"The modifier :{criterion.modifier} of {code} needs a terminology that is not loaded here."
-        )
     wanted = keys_for(criterion)
     if wanted is None:
-        return _by_rows(criterion, arguments, alias, now)
-    operator = "@>" if len(wanted) == 1 else "&&"
-    found = f"{alias}.keys {operator} {arguments.add(sorted(wanted))}::bigint[]"
+        return None
+    found = carries(wanted, arguments, alias)
     return f"not ({found})" if criterion.modifier == "not" or must_be_missing(criterion) else found
+
+
+def carries(wanted: Iterable[int], arguments: Arguments, alias: str) -> str:
+    """The condition that the row has one of the keys."""
+    numbers = sorted(wanted)
+    operator = "@>" if len(numbers) == 1 else "&&"
+    return f"{alias}.keys {operator} {arguments.add(numbers)}::bigint[]"
 
 
 def _by_id(criterion: Criterion, arguments: Arguments, alias: str) -> str:
@@ -90,52 +70,91 @@ def _by_update(criterion: Criterion, arguments: Arguments, alias: str, now: date
     """The stored instant is a point in milliseconds, so that it is compared as an interval of that width."""
     if isinstance(criterion.values[0], MissingValue):
         return "false" if criterion.values[0].missing else "true"
-    high = f"({alias}.updated + interval '1 millisecond')"
     parts = []
     for value in criterion.values:
         if isinstance(value, DateValue):
-            low_us, high_us = (
-                value.approximately(micros(now)) if value.prefix == "ap" else (value.low, value.high)
-            )
-            bounds = {"a": (instant(low_us), "timestamptz"), "b": (instant(high_us), "timestamptz")}
-            parts.append(_compared(_DATES[value.prefix], f"{alias}.updated", high, arguments, bounds))
-    return f"({' or '.join(parts)})"
+            parts.append(_updated(spans.of_date(value, micros(now)), arguments, alias))
+    return f"({' or '.join(f'({part})' for part in parts)})"
 
 
-def _compared(
-    template: str, low: str, high: str, arguments: Arguments, bounds: Mapping[str, tuple[object, str]]
-) -> str:
-    """The template with its columns, and with a placeholder for each of the bounds that it names."""
-    placed = {
-        name: f"{arguments.add(value)}::{kind}"
-        for name, (value, kind) in bounds.items()
-        if f"{{{name}}}" in template
-    }
-    return template.format(low=low, high=high, **placed)
+def _updated(test: Test, arguments: Arguments, alias: str) -> str:
+    def moment(number: float) -> str:
+        return f"{arguments.add(instant(int(number)))}::timestamptz"
+
+    low, high = f"{alias}.updated", f"({alias}.updated + interval '1 millisecond')"
+    placed = [moment(n) if f"{{{place}}}" in test.holds else "" for place, n in enumerate(test.numbers)]
+    conditions = [test.holds.format(*placed, low=low, high=high)]
+    if test.narrow.least is not None:
+        conditions.append(f"{low} >= {moment(test.narrow.least)}")
+    if test.narrow.most is not None:
+        conditions.append(f"{low} <= {moment(test.narrow.most)}")
+    return " and ".join(conditions)
 
 
-def _by_rows(criterion: Criterion, arguments: Arguments, alias: str, now: datetime) -> str:
-    """A match among the rows of an index table: one `exists` for all values of the criterion."""
-    table, suffix, compare = _table(criterion, now)
-    conditions = [compare(value, criterion.modifier, arguments) for value in criterion.values]
-    place = f"i.patient = {alias}.patient and i.rid = {alias}.rid"
-    if table != "index_position":
-        names = [name + suffix for name in row_names(criterion)]
-        place += f" and {params('i', criterion.resource_type, names, arguments)}"
-    return f"exists (select 1 from {table} i where {place} and ({' or '.join(conditions)}))"  # noqa: S608
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A criterion on the rows of an index table that are no ranges: texts, URIs, positions."""
+
+    table: str
+    params: tuple[int, ...]
+    ways: Callable[[Arguments], list[str]]
+
+    def filter(self, arguments: Arguments, alias: str) -> str:
+        """A condition on the resource `alias`, asked of its own rows; OFFSET keeps it from becoming a join."""
+        place = f"i.patient = {alias}.patient and i.rid = {alias}.rid"
+        return f"exists (select 1 from {self.table} i where {place} and {self._where(arguments)} offset 0)"  # noqa: S608
+
+    def sources(self, arguments: Arguments) -> list[str]:
+        """The from-clause and condition of all rows that match."""
+        return [f"{self.table} i where {self._where(arguments)}"]
+
+    def _where(self, arguments: Arguments) -> str:
+        under = f"{among('i.param', self.params, arguments)} and " if self.params else ""
+        return f"{under}({' or '.join(self.ways(arguments))})"
+
+
+def rows(criterion: Criterion) -> Rows:
+    """The rows of texts, URIs or positions that a criterion asks for."""
+    if criterion.modifier in _OF_TERMINOLOGY and criterion.parameter.type in ("token", "reference"):
+        raise Invalid(
+            f"The modifier :{criterion.modifier} of {criterion.parameter.code} needs a terminology that is not "
+            "loaded here."
+        )
+    table, suffix, compare = _table(criterion)
+    return Rows(
+        table,
+        () if table == "index_position" else _params(criterion, suffix),
+        lambda arguments: [compare(value, criterion.modifier, arguments) for value in criterion.values],
+    )
+
+
+def ranged(criterion: Criterion, now: datetime, units: Units) -> Ranged | None:
+    """The ranges that a criterion on dates, numbers or quantities asks for; None for any other."""
+    match criterion.values[0]:
+        case DateValue():
+            table = "index_date"
+            moment = micros(now)
+            parts = [Part((spans.of_date(v, moment),)) for v in criterion.values if isinstance(v, DateValue)]
+        case NumberValue():
+            table = "index_number"
+            parts = [Part((spans.of_number(v),)) for v in criterion.values if isinstance(v, NumberValue)]
+        case QuantityValue():
+            table = "index_quantity"
+            parts = [p for v in criterion.values if isinstance(v, QuantityValue) for p in units.parts(v)]
+        case _:
+            return None
+    return Ranged(table, _params(criterion), tuple(parts), is_single(criterion.resource_type, criterion.row))
+
+
+def _params(criterion: Criterion, suffix: str = "") -> tuple[int, ...]:
+    return tuple(param_number(criterion.resource_type, name + suffix) for name in row_names(criterion))
 
 
 Compare = Callable[[Value, "str | None", Arguments], str]
 
 
-def _table(criterion: Criterion, now: datetime) -> tuple[str, str, Compare]:
+def _table(criterion: Criterion) -> tuple[str, str, Compare]:
     match criterion.values[0]:
-        case DateValue():
-            return "index_date", "", lambda value, _modifier, arguments: _date(value, arguments, now)
-        case NumberValue():
-            return "index_number", "", _number
-        case QuantityValue():
-            return "index_quantity", "", _quantity
         case NearValue():
             return "index_position", "", _near
         case UriValue():
@@ -145,30 +164,6 @@ def _table(criterion: Criterion, now: datetime) -> tuple[str, str, Compare]:
         case StringValue():
             return "index_string", "", _string
     raise Invalid(f"The parameter {criterion.parameter.code} is not supported by this server yet.")
-
-
-def _date(value: Value, arguments: Arguments, now: datetime) -> str:
-    assert isinstance(value, DateValue)  # noqa: S101 -- the reader of a parameter gives one kind of value
-    low, high = value.approximately(micros(now)) if value.prefix == "ap" else (value.low, value.high)
-    bounds = {"a": (low, "bigint"), "b": (high, "bigint")}
-    return _compared(_DATES[value.prefix], "i.low", "i.high", arguments, bounds)
-
-
-def _number(value: Value, _modifier: str | None, arguments: Arguments) -> str:
-    assert isinstance(value, NumberValue)  # noqa: S101
-    numbers = {"a": value.low, "b": value.high, "v": value.value}
-    bounds = {name: (float(number), "double precision") for name, number in numbers.items()}
-    return _compared(_NUMBERS[value.prefix], "i.low", "i.high", arguments, bounds)
-
-
-def _quantity(value: Value, modifier: str | None, arguments: Arguments) -> str:
-    assert isinstance(value, QuantityValue)  # noqa: S101
-    amount = _number(value.number, modifier, arguments)
-    if value.system:
-        return f"(i.unit = {arguments.add(unit_number(value.system, value.code))} and {amount})"
-    if value.code:
-        return f"(i.code = {arguments.add(code_number(value.code))} and {amount})"
-    return amount
 
 
 def _string(value: Value, modifier: str | None, arguments: Arguments) -> str:
@@ -229,14 +224,6 @@ def _near(value: Value, _modifier: str | None, arguments: Arguments) -> str:
     )
     distance = arguments.add(value.distance_km)
     return f"({box} and {2 * _EARTH_KM} * asin(sqrt(least(1, {haversine}))) <= {distance}::double precision)"
-
-
-def params(alias: str, resource_type: str, names: Iterable[str], arguments: Arguments) -> str:
-    """The condition that an index row is filed under one of the names (extraction.filed)."""
-    numbers = [param_number(resource_type, name) for name in names]
-    if len(numbers) == 1:
-        return f"{alias}.param = {arguments.add(numbers[0])}"
-    return f"{alias}.param = any({arguments.add(numbers)}::bigint[])"
 
 
 def _escaped(text: str) -> str:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from carespine.storage.resources import stored
 from carespine.storage.rows import Stored
 from carespine.storage.search import sorting
-from carespine.storage.search.clauses import Compiler, Reachable
+from carespine.storage.search.clauses import Compiler, Reachable, is_selective
 from carespine.storage.search.includes import included
+from carespine.storage.search.ranged import Ranged
 from carespine.storage.sql import Arguments
 from carespine.storage.types import type_number
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from carespine.storage.database import Connection
 
 DEFAULT_COUNT, MOST_COUNT = 20, 1_000
-# Ours: a total is counted as far as this unless `_total=accurate` asks for more.
-COUNTED = 1_000
 _COLUMNS = "r.type, r.id, r.version, r.updated, r.deleted, r.body, r.patient, r.rid"
 
 
@@ -34,59 +33,79 @@ class Page:
     next: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A query's conditions on the resource r, and the one range, if any, in whose order it is best walked."""
+
+    where: str
+    along: Ranged | None
+
+
 async def run(
     connection: Connection, query: Query, reachable: Reachable, *, cursor: str | None = None
 ) -> Page:
     """The page of `query` that follows `cursor`; `reachable` gives the condition that holds for the asker's rows."""
     arguments = Arguments(type_number(query.resource_type))
-    compiler = Compiler(connection, arguments, reachable, datetime.now(UTC))
-    conditions = ["r.type = $1", "not r.deleted"]
-    conditions += [await compiler.compile(clause, "r") for clause in query.clauses]
-    conditions.append(f"({reachable(arguments, 'r')})")
-    where = " and ".join(conditions)
+    asked = await _conditions(connection, query, reachable, arguments)
     total_arguments = list(arguments.values)
     count = min(DEFAULT_COUNT if query.count is None else query.count, MOST_COUNT)
     if query.summary == "count" or count == 0:
-        return Page([], [], await _total(connection, where, total_arguments, everything=True), None)
-    order = sorting.order(query.sort, query.resource_type, arguments)
+        return Page([], [], await _total(connection, asked.where, total_arguments), None)
+    order = sorting.order(query.sort, query.resource_type, arguments, along=asked.along)
     beyond = f" and ({sorting.after(cursor, order, arguments)})" if cursor is not None else ""
     selected = ", ".join([_COLUMNS, *order.expressions])
     rows = await connection.fetch(
-        f"select {selected} from resource r {order.joins} where {where}{beyond} order by {order.by} limit {count + 1}",  # noqa: S608
+        f"select {selected} from {order.source} {order.joins} where {asked.where}{beyond} "  # noqa: S608
+        f"order by {order.by} limit {count + 1}",
         *arguments.values,
     )
     matches = [stored(row) for row in rows[:count]]
     last = rows[count - 1] if len(rows) > count else None
     following = sorting.cursor([*tuple(last)[8:], last["rid"]]) if last is not None else None
-    total = await _page_total(connection, query, where, total_arguments, len(matches), cursor, following)
+    total = None
+    if query.total != "none" and cursor is None and following is None:
+        total = len(matches)
+    elif query.total in ("accurate", "estimate"):
+        total = await _total(connection, asked.where, total_arguments)
     extra = (
         await included(connection, query, matches, reachable) if query.includes or query.revincludes else []
     )
     return Page(matches, extra, total, following)
 
 
-async def _page_total(
-    connection: Connection,
-    query: Query,
-    where: str,
-    arguments: list[object],
-    found: int,
-    cursor: str | None,
-    following: str | None,
-) -> int | None:
-    if query.total == "none":
-        return None
-    if cursor is None and following is None:
-        return found
-    return await _total(connection, where, arguments, everything=query.total == "accurate")
+async def _conditions(
+    connection: Connection, query: Query, reachable: Reachable, arguments: Arguments
+) -> _Asked:
+    compiler = await Compiler.of(connection, arguments, reachable, datetime.now(UTC), query.clauses)
+    narrowed = any(is_selective(clause) for clause in query.clauses)
+    ranges: list[Ranged] = []
+    conditions = ["r.type = $1", "not r.deleted"]
+    for clause in query.clauses:
+        wanted = compiler.range_of(clause)
+        if wanted is None:
+            conditions.append(await compiler.compile(clause, "r", narrowed=narrowed))
+        else:
+            _merge(ranges, wanted)
+    along = None
+    for wanted in ranges:
+        condition = await compiler.of_rows(wanted, "r", narrowed=narrowed)
+        is_many = condition.startswith("exists")
+        conditions.append(condition)
+        if is_many and len(query.clauses) == 1:
+            along = wanted
+    conditions.append(f"({reachable(arguments, 'r')})")
+    return _Asked(" and ".join(conditions), along)
 
 
-async def _total(
-    connection: Connection, where: str, arguments: list[object], *, everything: bool
-) -> int | None:
-    """How many match: all of them, or None beyond 1,000 where that is enough."""
-    if everything:
-        return int(await connection.fetchval(f"select count(*) from resource r where {where}", *arguments))  # noqa: S608
-    some = f"select 1 from resource r where {where} limit {COUNTED + 1}"  # noqa: S608
-    counted = int(await connection.fetchval(f"select count(*) from ({some}) counted", *arguments))  # noqa: S608
-    return counted if counted <= COUNTED else None
+def _merge(ranges: list[Ranged], wanted: Ranged) -> None:
+    """Two halves of one range are one condition: `date=ge2020&date=lt2021`."""
+    for place, other in enumerate(ranges):
+        both = other.joined(wanted)
+        if both is not None:
+            ranges[place] = both
+            return
+    ranges.append(wanted)
+
+
+async def _total(connection: Connection, where: str, arguments: list[object]) -> int:
+    return int(await connection.fetchval(f"select count(*) from resource r where {where}", *arguments))  # noqa: S608

@@ -14,8 +14,9 @@ from carespine.fhir.search import filed
 from carespine.fhir.search.criteria import SortKey
 from carespine.kernel.errors import Invalid
 from carespine.storage.index_rows import URI
-from carespine.storage.search.conditions import params
+from carespine.storage.search.ranged import Ranged, among
 from carespine.storage.sql import Arguments
+from carespine.storage.types import param_number
 
 _COLUMNS = {"_id": ("r.id", "text"), "_lastUpdated": ("r.updated", "timestamptz")}
 # Parameter type: table, column that counts when ascending, when descending, SQL type, suffix of the row's name.
@@ -36,6 +37,7 @@ class Order:
     joins: str
     descending: tuple[bool, ...]
     types: tuple[str, ...]
+    source: str = "resource r"
 
     @property
     def by(self) -> str:
@@ -45,8 +47,13 @@ class Order:
         return ", ".join([*keys, "r.rid asc"])
 
 
-def order(sort: tuple[SortKey, ...], resource_type: str, arguments: Arguments) -> Order:
-    """The order that `_sort` asks for; without it, the order in which the resources were first stored."""
+def order(
+    sort: tuple[SortKey, ...], resource_type: str, arguments: Arguments, *, along: Ranged | None = None
+) -> Order:
+    """The order that `_sort` asks for; without it that of the range `along`, or else the one in which the
+    resources were first stored."""
+    if along is not None and not sort:
+        return _along(along, arguments)
     expressions, joins, types = [], [], []
     for position, key in enumerate(sort):
         code = key.parameter.code
@@ -56,7 +63,7 @@ def order(sort: tuple[SortKey, ...], resource_type: str, arguments: Arguments) -
             table, ascending, descending, kind, suffix = _TABLES[key.parameter.type]
             value = descending if key.descending else ascending
             names = [name + suffix for name in filed(resource_type, code).names]
-            under = params("i", resource_type, names, arguments)
+            under = among("i.param", [param_number(resource_type, name) for name in names], arguments)
             alias = f"s{position}"
             joins.append(
                 f"left join lateral (select {value} as value from {table} i where i.patient = r.patient "  # noqa: S608
@@ -68,6 +75,22 @@ def order(sort: tuple[SortKey, ...], resource_type: str, arguments: Arguments) -
         expressions.append(expression)
         types.append(kind)
     return Order(tuple(expressions), " ".join(joins), tuple(key.descending for key in sort), tuple(types))
+
+
+def _along(wanted: Ranged, arguments: Arguments) -> Order:
+    """The order of the index on a range, from its least: a page ends after as many rows as it has."""
+    columns = ("unit", "low") if wanted.table == "index_quantity" else ("low",)
+    listed = ", ".join(f"i.{column}" for column in columns)
+    sources = [f"select i.patient, i.rid, {listed} from {source}" for source in wanted.sources(arguments)]  # noqa: S608
+    source = f"({' union all '.join(sources)}) a join resource r on r.patient = a.patient and r.rid = a.rid"
+    kinds = {"unit": "bigint", "low": "bigint" if wanted.table == "index_date" else "double precision"}
+    return Order(
+        tuple(f"a.{column}" for column in columns),
+        "",
+        tuple(False for _ in columns),
+        tuple(kinds[column] for column in columns),
+        source,
+    )
 
 
 def after(cursor: str, wanted: Order, arguments: Arguments) -> str:

@@ -99,7 +99,8 @@ async def rows(
 async def _any_of(
     connection: Connection, queries: tuple[Query, ...], arguments: Arguments, reachable: Reachable
 ) -> str:
-    compiler = Compiler(connection, arguments, reachable, datetime.now(UTC))
+    asked = [clause for query in queries for clause in query.clauses]
+    compiler = await Compiler.of(connection, arguments, reachable, datetime.now(UTC), asked)
     alternatives = []
     for query in queries:
         clauses = [await compiler.compile(clause, "r") for clause in query.clauses]

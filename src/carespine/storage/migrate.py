@@ -30,7 +30,8 @@ def migrate(url: str, *, only: Collection[str] | None = None, folder: Path = FOL
     """Apply what is missing to the database at `url` (postgresql://...); returns the names applied.
 
     Safe beside a running server and beside another `migrate`: a lock in the database, which ends with this process,
-    lets one work at a time. What a migration calls outdated is indexed again. `only` leaves all others out. Raises Misconfigured where the schema is a newer one's.
+    lets one work at a time. What a migration calls outdated is indexed again. `only` leaves all others out.
+    Raises Misconfigured where the schema is a newer one's.
     """
     migrations = yoyo.read_migrations(str(folder))
     with _one_at_a_time(url) as connection:

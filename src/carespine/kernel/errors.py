@@ -29,13 +29,15 @@ class Issue:
     """One thing that is wrong: an OperationOutcome.issue in waiting.
 
     `code` is from the FHIR value set issue-type; `expression` is a FHIRPath to the place, or None.
-    `severity` is fatal, error, warning or information.
+    `severity` is fatal, error, warning or information. `rule` names what was broken (`pat-1`, a profile's URL), if
+    it has a name.
     """
 
     code: str
     diagnostics: str
     expression: str | None = None
     severity: str = "error"
+    rule: str = ""
 
 
 class CarespineError(Exception):

@@ -1,0 +1,1 @@
+"""Profiles: snapshots, slices, fixed values, and the checking of a tree against them."""

@@ -1,7 +1,7 @@
 """The job of an export: a page at a time through the door, each with its piece of a file and a checkpoint.
 
-A page, its piece and the checkpoint are one transaction: after a crash the job goes on behind the last page, and no
-line is there twice or missing.
+The piece of a page and the checkpoint behind it are one transaction: after a crash the job goes on behind the last
+page that was stored, and no line is there twice or missing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from carespine.storage.job_files import Piece
 if TYPE_CHECKING:
     from carespine.kernel.clock import Clock
     from carespine.security.door import Door
-    from carespine.security.session import Session
     from carespine.security.tokens import TokenService
     from carespine.spine.jobs.handle import Handle
     from carespine.storage.database import Database
@@ -44,6 +43,14 @@ class _Step:
     deleted: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A step, and the row id in it to go on after."""
+
+    step: int
+    after: int
+
+
 class Exporter:
     """Exports for the actor who asked, as far as they reach when each page is read."""
 
@@ -54,9 +61,27 @@ class Exporter:
         """Export from where the last checkpoint is."""
         if "moment" not in job.progress:
             await self._begin(job)
-        steps = _steps(job)
-        while job.progress["step"] < len(steps):
-            await self._page(job, steps[job.progress["step"]])
+        await self._pages(job, _steps(job))
+        if "patients" not in job.progress:
+            await self._tell(job)
+
+    async def _pages(self, job: Handle, steps: list[_Step]) -> None:
+        """Page after page; the database reads the next one while this one is packed and stored."""
+        place = _Place(job.progress["step"], job.progress["after"])
+        coming = self._ahead(job, steps, place)
+        try:
+            while coming is not None:
+                found = await coming
+                following = _after(place, found)
+                coming = self._ahead(job, steps, following)
+                await self._store(job, steps[place.step], found, following)
+                place = following
+        finally:
+            if coming is not None:
+                coming.cancel()
+                await asyncio.gather(coming, return_exceptions=True)
+
+    async def _tell(self, job: Handle) -> None:
         async with self._door.enter(job.actor, purpose=job.purpose) as session:
             count = await session.disclosed(
                 job.id, what=job.request["target"], description=f"bulk export: {job.request['url']}"
@@ -77,37 +102,37 @@ class Exporter:
         async with self._database.transaction() as tx:
             await job.checkpoint(tx, {**start, "file": 1, "in_file": 0, "resources": 0})
 
-    async def _page(self, job: Handle, step: _Step) -> None:
+    def _ahead(self, job: Handle, steps: list[_Step], place: _Place) -> asyncio.Task[bulk.Rows] | None:
+        if place.step >= len(steps):
+            return None
+        return asyncio.create_task(self._read(job, steps[place.step], place.after))
+
+    async def _read(self, job: Handle, step: _Step, after: int) -> bulk.Rows:
         async with self._door.enter(job.actor, purpose=job.purpose) as session:
             await self._standings.demand_standing(session.tx, job.actor)
-            if not session.may_read(step.type):
-                await job.checkpoint(session.tx, _next_step(job.progress))
-                return
-            found = await session.bulk_rows(
-                job.id, _selection(job, step), after=job.progress["after"], count=PAGE
-            )
-            await self._store(session, job, step, found)
+            return await session.bulk_rows(job.id, _selection(job, step), after=after, count=PAGE)
 
-    async def _store(self, session: Session, job: Handle, step: _Step, found: bulk.Rows) -> None:
+    async def _store(self, job: Handle, step: _Step, found: bulk.Rows, following: _Place) -> None:
+        """The piece of a page, with the checkpoint behind it."""
         progress = dict(job.progress)
-        if found.items:
-            name = f"{DELETED if step.deleted else step.type}.{progress['file']:05}.ndjson"
-            piece = await asyncio.to_thread(
-                _packed, found.items, job.request["elements"], deleted=step.deleted
-            )
-            count = len(found.items)
-            await job_files.append(session.tx, job.id, name, progress["part"], resources=count, piece=piece)
-            progress["part"] += 1
+        name = f"{DELETED if step.deleted else step.type}.{progress['file']:05}.ndjson"
+        piece = await asyncio.to_thread(_packed, found.items, job.request["elements"], deleted=step.deleted)
+        count = len(found.items)
+        if following.step != progress["step"] or progress["in_file"] + count >= FILE_RESOURCES:
+            progress |= {"file": progress["file"] + 1, "in_file": 0}
+        else:
             progress["in_file"] += count
-            progress["resources"] += count
-            if progress["in_file"] >= FILE_RESOURCES:
-                progress["file"], progress["in_file"] = progress["file"] + 1, 0
-        progress["after"] = found.next
-        await job.checkpoint(session.tx, progress if found.next is not None else _next_step(progress))
+        progress |= {"step": following.step, "after": following.after}
+        async with self._database.transaction() as tx:
+            if count:
+                await job_files.append(tx, job.id, name, progress["part"], resources=count, piece=piece)
+                progress["part"] += 1
+                progress["resources"] += count
+            await job.checkpoint(tx, progress)
 
 
-def _next_step(progress: dict[str, Any]) -> dict[str, Any]:
-    return {**progress, "step": progress["step"] + 1, "after": 0, "file": progress["file"] + 1, "in_file": 0}
+def _after(place: _Place, found: bulk.Rows) -> _Place:
+    return _Place(place.step + 1, 0) if found.next is None else _Place(place.step, found.next)
 
 
 def _steps(job: Handle) -> list[_Step]:
@@ -143,9 +168,9 @@ def _selection(job: Handle, step: _Step) -> Selection:
 
 
 def _packed(items: list[Stored], elements: list[str], *, deleted: bool) -> Piece:
-    if deleted:
+    if deleted and items:
         return job_files.pack([_deletions(items)])
-    wanted = elements_of(elements, items[0].type)
+    wanted = elements_of(elements, items[0].type) if items else None
     return job_files.pack(item.body if wanted is None else _part(item.body, wanted) for item in items)
 
 

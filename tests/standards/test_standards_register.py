@@ -22,8 +22,8 @@ from carespine.kernel.events import Announcer
 from carespine.security.actor import Actor, system_job
 from carespine.security.audit_log import AuditLog
 from carespine.security.door import Door
+from carespine.security.egress import Egress
 from carespine.standards import certificates, events, routes, service
-from carespine.standards.egress import Egress
 from carespine.standards.engine.config import RunConfig
 from carespine.standards.engine.evidence import verify
 from carespine.standards.keys import SigningKey

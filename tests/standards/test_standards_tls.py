@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from carespine.standards.egress import Egress
+from carespine.security.egress import Egress
 from carespine.standards.engine import runner
 from carespine.standards.models import Outcome
 

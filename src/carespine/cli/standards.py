@@ -63,8 +63,8 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Run the checks against a live service, on this machine or anywhere, and say what was expected and what came."""
+    from carespine.security.egress import Egress, RefusedAddress
     from carespine.standards import rules
-    from carespine.standards.egress import Egress, RefusedAddress
     from carespine.standards.engine.config import RunConfig, read
     from carespine.standards.engine.runner import NothingAnswers, Plan
 

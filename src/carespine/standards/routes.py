@@ -15,8 +15,8 @@ from carespine.kernel.clock import Clock
 from carespine.kernel.errors import CarespineError, Forbidden, Invalid, Misconfigured, NotFound, TooLarge
 from carespine.kernel.events import Announcer
 from carespine.security.actor import Actor
+from carespine.security.egress import Egress
 from carespine.standards import applying, catalogue, register, store, transparency
-from carespine.standards.egress import Egress
 from carespine.standards.engine import config as run_config
 from carespine.standards.engine import html
 from carespine.standards.keys import SigningKey

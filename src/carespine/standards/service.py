@@ -18,8 +18,8 @@ from carespine.kernel.errors import Conflict, Forbidden, NotFound, TooMany
 from carespine.kernel.events import Announcer
 from carespine.kernel.ids import new_id
 from carespine.security.actor import ADMINISTRATION
+from carespine.security.egress import Egress
 from carespine.standards import applying, catalogue, events, gates, issuing, lifecycle, rules, store
-from carespine.standards.egress import Egress
 from carespine.standards.engine import html, runner
 from carespine.standards.engine.config import RunConfig
 from carespine.standards.engine.report import Report

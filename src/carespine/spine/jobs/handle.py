@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from carespine.kernel.errors import NotFound, TooMany
 from carespine.kernel.ids import new_id
@@ -51,12 +53,13 @@ def handle_of(row: JobRow, lease: str) -> Handle:
 
 def actor_of(tree: dict[str, Any]) -> Actor:
     """The actor whom `actor_tree` wrote down."""
-    return Actor(**{**tree, "scopes": frozenset(tree["scopes"])})
+    return msgspec.convert(tree, Actor)
 
 
 def actor_tree(actor: Actor) -> dict[str, Any]:
     """An actor as JSON, to act for them later."""
-    return {**asdict(actor), "scopes": sorted(actor.scopes)}
+    tree: dict[str, Any] = msgspec.to_builtins(actor, order="deterministic")
+    return tree
 
 
 async def ask(session: Session, kind: str, request: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ from uuid import uuid4
 import httpx
 
 from carespine.kernel.clock import Clock
-from carespine.standards.egress import Egress
+from carespine.security.egress import Egress
 from carespine.standards.engine import assertions
 from carespine.standards.engine.answer import Answer
 from carespine.standards.engine.config import Identity, RunConfig

@@ -18,9 +18,9 @@ import httpx
 from carespine.kernel import clock as kernel_clock
 from carespine.kernel.clock import Clock, fhir_instant
 from carespine.kernel.errors import Invalid, Misconfigured
+from carespine.security.egress import Egress, GuardedTransport, RefusedAddress
 from carespine.standards import catalogue, rules
 from carespine.standards.checks import all_checks
-from carespine.standards.egress import Egress, GuardedTransport, RefusedAddress
 from carespine.standards.engine.check import Check
 from carespine.standards.engine.config import RunConfig
 from carespine.standards.engine.context import Context, EndedEarlyError, Session

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from carespine.standards.egress import Egress, GuardedTransport, RefusedAddress
+from carespine.security.egress import Egress, GuardedTransport, RefusedAddress
 from carespine.standards.engine import runner
 
 

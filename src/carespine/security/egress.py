@@ -1,4 +1,4 @@
-"""The guard on outgoing requests: which addresses the platform may call when a supplier names them."""
+"""The guard on outgoing requests: which addresses the platform may call when somebody outside names them."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class RefusedAddress(Forbidden):
 class Egress:
     """Which addresses may be called. Public ones always; the others only where the caller says so.
 
-    The platform calls suppliers with the defaults; a supplier who checks a service on their own machine or
-    network opens `allow_loopback` or `allow_private` for themselves.
+    The platform calls suppliers, subscribers and sources of imports with the defaults; a deployment, or a supplier
+    who checks a service on their own machine, opens `allow_loopback` or `allow_private` for themselves.
     """
 
     allow_loopback: bool = False

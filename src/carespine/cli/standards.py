@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,11 +40,6 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="standards")
 
 
-@group.callback()
-def _group() -> None:
-    """Keeps `check` a subcommand although it is the only one."""
-
-
 @group.command(epilog=_EPILOG)
 def check(
     url: Annotated[
@@ -58,7 +55,10 @@ def check(
     seed: Annotated[str, typer.Option(help="Repeat a run with its seed.", show_default="a new one")] = "",
     only: Annotated[list[str] | None, typer.Option(help="Only this requirement; may be repeated.")] = None,
     report: Annotated[
-        Path | None, typer.Option(help="Folder for report.html, report.json, evidence.jsonl.")
+        Path | None,
+        typer.Option(
+            help="Folder for the report (HTML, JSON, JUnit, FHIR TestReport, OSCAL) and evidence.jsonl."
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -91,6 +91,58 @@ def check(
     raise typer.Exit(rules.exit_code(done.verdict))
 
 
+class CatalogueFormat(StrEnum):
+    """How the catalogue can be written."""
+
+    CSV = "csv"
+    JSON = "json"
+    OSCAL = "oscal"
+
+
+@group.command("catalogue", epilog="Example:  carespine standards catalogue --format csv > standards.csv")
+def write_catalogue(
+    form: Annotated[
+        CatalogueFormat, typer.Option("--format", help="csv, json or oscal.")
+    ] = CatalogueFormat.CSV,
+) -> None:
+    """Write the catalogue of requirements to standard output."""
+    import msgspec
+
+    from carespine.standards import catalogue
+    from carespine.standards.formats import oscal, table
+
+    if form is CatalogueFormat.JSON:
+        found = {
+            "sha256": catalogue.digest(),
+            "profiles": list(catalogue.profiles().values()),
+            "requirements": list(catalogue.requirements().values()),
+        }
+        body = msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n"
+    else:
+        body = table.requirements() if form is CatalogueFormat.CSV else oscal.catalog() + b"\n"
+    sys.stdout.buffer.write(body)
+
+
+@group.command(
+    "verify-evidence",
+    epilog="Example:  carespine standards verify-evidence report/evidence.jsonl --head 3f2a...",
+)
+def verify_evidence(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The evidence of a run.")],
+    head: Annotated[
+        str, typer.Option(help="The head that the report or the certificate names.", show_default="none")
+    ] = "",
+) -> None:
+    """Verify that the evidence of a run is whole and unaltered; exits 1 where it is not."""
+    from carespine.standards.engine.evidence import verify
+
+    found = verify(file.read_text(errors="replace").splitlines(), head=head or None)
+    if not found.ok:
+        typer.secho(f"Not whole: {found.fault}.", err=True, fg="red")
+        raise typer.Exit(1)
+    typer.echo(f"Whole: {found.records} records, head {found.head}.")
+
+
 def _run(plan: Plan) -> Report:
     """Run with a line for each check as it ends, on standard error; the seed's hash comes before the first."""
     from carespine.standards.engine import runner
@@ -112,9 +164,12 @@ def _run(plan: Plan) -> Report:
 
 def _write(folder: Path, done: Report) -> None:
     from carespine.standards.engine import html
+    from carespine.standards.formats import REPORTS
 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "report.json").write_bytes(done.json())
+    for name, render in REPORTS.items():
+        (folder / name).write_bytes(render(done))
     (folder / "report.html").write_text(html.render(done))
     (folder / "evidence.jsonl").write_text(done.evidence.text())
 

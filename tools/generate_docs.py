@@ -256,7 +256,9 @@ def terminology() -> str:
         "The terminology service of R4: `$expand`, `$validate-code`, `$lookup`, `$subsumes`, `$translate`, `$closure`. "
         "CodeSystem, ValueSet and ConceptMap are stored as ordinary resources and count at once, for every worker. "
         "R4's own are present; units, languages, media types and URIs are checked by their grammar; currencies, "
-        "countries and time zones are listed.",
+        "countries and time zones are listed. Other publishers' releases (SNOMED CT, dm+d, LOINC) are brought by "
+        "whoever deploys: `carespine terminology load` in [the command line](command-line.md). SNOMED CT's implicit "
+        "value sets (`?fhir_vs`, `isa/`, `refset/`, `ecl/`) are known by their URL.",
         "Each row is a case that `tests/fhir/test_terminology_spec.py` runs. The resources are those of "
         "`tests/fhir/terminology_cases.py`: a code system of colours (`red` over `crimson` and `scarlet`, `blue` over "
         "`navy`, the inactive `mauve`, the abstract `any`), value sets over it, and a concept map. Unknown codes and "

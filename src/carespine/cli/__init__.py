@@ -20,6 +20,7 @@ from carespine.cli import (
     load,
     serve,
     standards,
+    terminology,
     version,
 )
 from carespine.kernel.errors import CarespineError, Misconfigured
@@ -34,6 +35,7 @@ app = typer.Typer(
 serve.register(app)
 demo.register(app)
 load.register(app)
+terminology.register(app)
 standards.register(app)
 certificate.register(app)
 devices.register(app)

@@ -137,7 +137,7 @@ async def _page(segment: Segment, start: int, count: int, wanted: Wanted, *, nes
     places = [int(place) for place in masks.ords(segment.chosen)[start : start + count]]
     concepts = await segment.system.concepts(places)
     entries = [_entry(segment, concept, wanted) for concept in concepts]
-    return _nested(concepts, entries) if nested else entries
+    return _nested(concepts, entries) if nested and segment.system.about.nested else entries
 
 
 def _nested(concepts: list[Concept], entries: list[Tree]) -> list[Tree]:

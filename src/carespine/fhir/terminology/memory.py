@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 from carespine.fhir.fhirpath import patterns
@@ -18,6 +18,7 @@ from carespine.fhir.terminology.system import (
     INACTIVE,
     MARK,
     PROPERTY,
+    REFSET,
     ROOT,
     STEM,
     WORD,
@@ -32,8 +33,13 @@ Places = dict[str, list[int]]
 class MemorySystem:
     """Concepts in the order in which the resource lists them; a repeated code counts once."""
 
-    def __init__(self, about: Described, concepts: Iterable[Concept]) -> None:
-        self.about = about
+    def __init__(
+        self,
+        about: Described,
+        concepts: Iterable[Concept],
+        refsets: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        self.about, self._refsets = about, refsets or {}
         unique: dict[str, Concept] = {}
         for concept in concepts:
             unique.setdefault(concept.code, concept)
@@ -116,9 +122,11 @@ class MemorySystem:
     def _of_kind(self, kind: str) -> dict[str, Ords]:
         if kind not in self._made:
             makers = {CHILD: self._children, MARK: self._marks, HAS: self._having, PROPERTY: self._values}
-            makers |= {WORD: self._words, STEM: self._stems}
+            makers |= {WORD: self._words, STEM: self._stems, REFSET: self._members}
             places = makers[kind]() if kind in makers else {}
-            self._made[kind] = {name: masks.array(sorted(set(found))) for name, found in places.items()}
+            self._made[kind] = {
+                name: masks.array(sorted(set(found))) for name, found in places.items() if found
+            }
         return self._made[kind]
 
     def _children(self) -> Places:
@@ -148,6 +156,12 @@ class MemorySystem:
             for item in concept.properties:
                 found[property_name(item["code"], value_text(item))].append(place)
         return found
+
+    def _members(self) -> Places:
+        known = self._place
+        return {
+            name: [known[code] for code in codes if code in known] for name, codes in self._refsets.items()
+        }
 
     def _words(self) -> Places:
         found: Places = defaultdict(list)

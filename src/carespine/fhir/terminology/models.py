@@ -51,6 +51,8 @@ class Described:
     content: str = "complete"
     # Code -> its meaning, where the system declares properties.
     properties: dict[str, str] = field(default_factory=dict)
+    # Whether expansions show the hierarchy: not for releases whose concepts have several parents each.
+    nested: bool = False
 
     @property
     def canonical(self) -> str:

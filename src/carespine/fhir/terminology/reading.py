@@ -31,6 +31,7 @@ def described(tree: Tree) -> Described:
         tree.get("caseSensitive", True),
         tree.get("content", "complete"),
         {item["code"]: item.get("description", "") for item in tree.get("property", ())},
+        nested=True,
     )
 
 

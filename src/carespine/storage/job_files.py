@@ -42,7 +42,11 @@ class Piece:
 
 def pack(lines: Iterable[bytes]) -> Piece:
     """The lines, each with a newline, as a piece."""
-    text = b"\n".join([*lines, b""])
+    return pack_text(b"\n".join([*lines, b""]))
+
+
+def pack_text(text: bytes) -> Piece:
+    """Whole lines as a piece."""
     packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _RAW)
     body = packer.compress(text) + packer.flush(zlib.Z_FULL_FLUSH)
     return Piece(body, zlib.crc32(text), len(text))
@@ -72,6 +76,20 @@ async def files(connection: Connection, job: str) -> list[FileRow]:
         "select file, sum(resources)::bigint from job_part where job = $1 group by file order by file", job
     )
     return [FileRow(*row) for row in rows]
+
+
+async def piece(database: Database, job: str, file: str, part: int) -> Piece | None:
+    """One piece of a file; None behind the last."""
+    async with database.connection() as connection:
+        row = await connection.fetchrow(
+            "select body, crc, size from job_part where job = $1 and file = $2 and part = $3", job, file, part
+        )
+    return Piece(*row) if row else None
+
+
+async def remove(tx: Connection, job: str, file: str) -> None:
+    """Drop a file."""
+    await tx.execute("delete from job_part where job = $1 and file = $2", job, file)
 
 
 async def as_gzip(database: Database, job: str, file: str) -> AsyncIterator[bytes]:

@@ -72,6 +72,11 @@ async def add(tx: Connection, job: NewJob, *, now: datetime) -> None:
     )
 
 
+async def describe(tx: Connection, job_id: str, request: dict[str, Any]) -> None:
+    """Say in full what is asked for, in the transaction that added the job."""
+    await tx.execute("update job set request = $2 where id = $1", job_id, json.dumps(request))
+
+
 async def unfinished(connection: Connection, owner: str) -> int:
     """How many jobs of this owner have not ended."""
     count = "select count(*) from job where owner = $1 and state in ('waiting', 'running')"

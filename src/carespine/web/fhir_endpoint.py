@@ -13,7 +13,7 @@ from carespine.spine.fhir_api import answer, formats, methods
 from carespine.spine.fhir_api.answer import Answer
 from carespine.spine.fhir_api.exchange import Exchange
 from carespine.spine.fhir_api.pairs import query_pairs
-from carespine.web import coding
+from carespine.web import coding, import_upload
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -72,13 +72,14 @@ class FhirEndpoint:
                 address=address,
                 request_id=request_id,
             )
+            exchange = Exchange(scope["method"], parts, pairs, headers, b"", actor, TREATMENT, self._base)
+            if import_upload.is_upload(exchange):
+                return await import_upload.take(self._platform, exchange, scope, receive)
             body = await _body(receive, headers, self._limit)
         except CarespineError as error:
             refused = answer.refusal(error)
             return formats.in_xml(refused, scope["method"]) if in_xml else refused
-        purpose = TREATMENT
-        exchange = Exchange(scope["method"], parts, pairs, headers, body, actor, purpose, self._base)
-        given = await self._platform.fhir.answer(exchange)
+        given = await self._platform.fhir.answer(replace(exchange, body=body))
         return replace(given, headers={**given.headers, **dict(actor.notices)}) if actor.notices else given
 
 

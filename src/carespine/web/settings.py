@@ -74,6 +74,11 @@ class Settings(BaseSettings):
     job_hours: int = Field(
         24, ge=1, le=8760, description="Hours for which the files of an export or import can be had."
     )
+    outbound: str = Field(
+        "public",
+        pattern="^(public|private|any)$",
+        description="Addresses that imports and notifications may call: public ones; private networks too; or any.",
+    )
     security_contact: str = Field(
         "mailto:security@carespine.example",
         description="Where to report vulnerabilities (security.txt, RFC 9116).",

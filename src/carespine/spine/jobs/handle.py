@@ -80,6 +80,11 @@ async def ask(session: Session, kind: str, request: dict[str, Any]) -> str:
     return job_id
 
 
+async def describe(session: Session, job_id: str, request: dict[str, Any]) -> None:
+    """Say in full what this visit asked for: what came with the request is known when it has been read."""
+    await jobs.describe(session.tx, job_id, request)
+
+
 class Jobs:
     """The jobs of a platform, for those who asked for them."""
 

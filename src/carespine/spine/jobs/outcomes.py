@@ -26,6 +26,8 @@ def progress(job: JobRow) -> str:
 
 def manifest(job: JobRow, files: Sequence[FileRow], address: str, *, needs_token: bool) -> dict[str, Any]:
     """What a job that is complete made, with the addresses of its files."""
+    if "inputs" in job.request:
+        return _imported(job, files, address, needs_token=needs_token)
     moment = job.progress.get("moment")
     tree: dict[str, Any] = {
         "transactionTime": fhir_instant(datetime.fromisoformat(moment) if moment else job.created),
@@ -46,4 +48,27 @@ def manifest(job: JobRow, files: Sequence[FileRow], address: str, *, needs_token
             tree["output"].append(entry)
     if job.request.get("since"):
         tree.setdefault("deleted", [])
+    return tree
+
+
+def _imported(job: JobRow, files: Sequence[FileRow], address: str, *, needs_token: bool) -> dict[str, Any]:
+    """What an import did with each input: how many resources are there now, and the file with what was refused."""
+    errors = {file.name.split(".")[1]: file for file in files if file.name.startswith(f"{ERRORS}.")}
+    tree: dict[str, Any] = {
+        "transactionTime": fhir_instant(job.created),
+        "request": job.request["url"],
+        "requiresAccessToken": needs_token,
+        "output": [],
+        "error": [],
+    }
+    for position, (given, count) in enumerate(
+        zip(job.request["inputs"], job.progress["counts"], strict=True)
+    ):
+        source = {"inputUrl": given["url"]} if given.get("url") else {"input": given.get("name")}
+        kind = {"type": given["type"]} if given.get("type") else {}
+        stored = {"count": count["stored"] + count["unchanged"], "unchanged": count["unchanged"]}
+        tree["output"].append({**kind, **source, **stored})
+        if file := errors.get(f"{position:05}"):
+            url = f"{address}/{file.name}"
+            tree["error"].append({"type": "OperationOutcome", **source, "url": url, "count": file.resources})
     return tree

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from carespine.fhir import definitions
 from carespine.kernel.errors import NotAllowed, NotFound
 from carespine.kernel.ids import is_fhir_id
-from carespine.spine.fhir_api.operations import everything, export, lastn, meta, terminology
+from carespine.spine.fhir_api.operations import everything, export, importing, lastn, meta, terminology
 
 if TYPE_CHECKING:
     from carespine.security.session import Session
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Interaction = Callable[["Session", "Exchange"], Awaitable["Answer"]]
 _DEFINITION = "http://hl7.org/fhir/OperationDefinition/"
+_OWN = "https://carespine.example/fhir/OperationDefinition/{}"
 _EXPORT = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/{type}export"
 _ON_TYPE = frozenset({"type", "instance"})
 _LEVELS = {1: "system", 2: "type", 3: "instance", 5: "version"}
@@ -71,6 +72,7 @@ OPERATIONS = (
         safe=True,
         url=_EXPORT,
     ),
+    Operation("import", importing.start, frozenset({"system"}), writes=True, url=_OWN.format("import")),
     Operation("lastn", lastn.lastn, frozenset({"type"}), frozenset({"Observation"})),
     Operation("meta", meta.show, frozenset({"system", "type", "instance", "version"})),
     Operation("meta-add", meta.add, frozenset({"instance"}), writes=True),

@@ -248,9 +248,101 @@ Location?near=0|0|100|km
 Location?near=53.96|-1.08|0|km               york
 """
 
+WORDS = """
+Condition?_text=bone                         problem
+Condition?_text=BONE metastases              problem
+Condition?_text=(bone OR liver) and metastases   problem
+Condition?_text=liver
+Condition?_text=liver,bone                   problem
+Condition?_text=bone and not liver           problem
+Condition?_text="bone metastases"            problem
+Condition?_text=obrien                       problem
+Condition?_text=div
+Condition?_content=liver                     problem
+Condition?_content=zurich liver              problem
+Condition?_content=bone not liver
+Condition?_content=asthma,liver              asthma problem
+Condition?_content=asthma&subject=Patient/bob
+Condition?_content=note
+Observation?patient._content=yo1             weight smoking calm
+Patient?_has:Condition:subject:_text=bone    bob
+"""
+LISTS = """
+Patient?_list=round                          cy dee
+Patient?_list=List/round,none                cy dee
+Observation?_list=round                      weight
+Observation?_list=none
+Condition?_list=$current-problems            problem
+Observation?patient._list=round              less note
+"""
+TERMINOLOGY = """
+Observation?code:in=http://b.example/weights     weight heavy stones
+Observation?code:in=ValueSet/weights             weight heavy stones
+Observation?code:not-in=http://b.example/weights   less smoking note orphan calm tense
+Patient?gender:in=http://hl7.org/fhir/ValueSet/administrative-gender   ann bob
+Location?type:below=http://a.example/kinds|clinic   site wing ward
+Location?type:below=http://a.example/kinds|eye   wing ward
+Location?type:above=http://a.example/kinds|eye   site wing
+Location?type:above=http://a.example/kinds|retina   site wing ward
+Observation?patient.gender:in=http://hl7.org/fhir/ValueSet/administrative-gender&code=29463-7   weight heavy stones
+"""
+HIERARCHIES = """
+Location?partof:below=site                   wing ward
+Location?partof:below=Location/wing          ward
+Location?partof:above=wing                   wing ward
+Encounter?location=wing
+Encounter?location:below=Location/site       stay
+Encounter?location:below=Location/ward       stay
+Encounter?location:above=Location/site
+Organization?partof:below=trust              elm
+"""
+FILTERS = """
+Patient?_filter=given eq "ann"               ann
+Patient?_filter=family eq "abel"             ann
+Patient?_filter=family ne "abel"             bob cy
+Patient?_filter=family co "bel"              ann bob
+Patient?_filter=family sw "abel"             ann bob
+Patient?_filter=family ew "ard"              bob
+Patient?_filter=family gt "abel"             bob cy
+Patient?_filter=family le "abel"             ann
+Patient?_filter=family pr true               ann bob cy
+Patient?_filter=family pr false              dee
+Patient?_filter=not (family pr true)         dee
+Patient?_filter=gender eq female or gender eq male        ann bob
+Patient?_filter=gender eq female and birthdate lt 1990    ann
+Patient?_filter=gender eq male or gender eq female and birthdate gt 1990   bob
+Patient?_filter=(gender eq male or gender eq female) and birthdate gt 1990
+Patient?_filter=gender ne female             bob
+Patient?_filter=birthdate ge 1981            cy
+Patient?_filter=birthdate sa 1980-05-17      cy
+Patient?_filter=birthdate eb 1981            ann bob
+Patient?_filter=birthdate ap 1980            ann bob cy
+Patient?_filter=birthdate po 1980-05         ann bob
+Observation?_filter=date po 2021             smoking
+Observation?_filter=value-quantity gt 100    heavy
+Observation?_filter=value-quantity eq 120000|http://unitsofmeasure.org|g   heavy
+Observation?_filter=code in http://b.example/weights   weight heavy stones
+Location?_filter=type ss http://a.example/kinds|eye   wing ward
+Location?_filter=type sb http://a.example/kinds|eye   site wing
+Observation?_filter=subject re Patient/cy    less
+Observation?_filter=patient.name co "üll"    less
+Observation?_filter=patient[gender eq male].family sw "a"   heavy stones tense
+Observation?_filter=patient[gender eq female].birthdate eq 1980-05   weight smoking calm
+Observation?_filter=code-value-quantity eq 29463-7$gt100   heavy
+Patient?_filter=identifier eq "http://mrn|1"   ann
+Patient?_filter=name eq "annie o'brien, smith"   ann
+Patient?_filter=gender eq female&birthdate=1980   ann
+ValueSet?_filter=url sw "http://a.example/set"   vs vs2
+ValueSet?_filter=url ew "/one"               vs
+ValueSet?_filter=url ss http://a.example/set   vs
+Observation?patient._filter=gender eq male and birthdate lt 1990   heavy stones tense
+"""
+
+OTHERS = WORDS + LISTS + TERMINOLOGY + HIERARCHIES + FILTERS
+
 
 def _cases() -> list[tuple[str, list[str]]]:
-    lines = (STRINGS + TOKENS + DATES + NUMBERS + REFERENCES + COMPARTMENTS + PLACES).splitlines()
+    lines = (STRINGS + TOKENS + DATES + NUMBERS + REFERENCES + COMPARTMENTS + PLACES + OTHERS).splitlines()
     cases = []
     for line in filter(str.strip, lines):
         query, _, expected = line.partition("  ")

@@ -6,12 +6,12 @@ What is malformed raises ValueError with a sentence that names the parameter and
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from carespine.fhir import definitions
 from carespine.fhir.definitions import SearchParameter
-from carespine.fhir.search import composites, grammar, keys, lookup
+from carespine.fhir.search import composites, filters, grammar, keys, lookup, words
 from carespine.fhir.search.criteria import (
     AllOf,
     AnyOf,
@@ -27,6 +27,7 @@ from carespine.fhir.search.criteria import (
     Value,
 )
 from carespine.fhir.search.extraction import value_types
+from carespine.kernel.ids import is_fhir_id
 
 # FHIR R4 search.html#modifiers, by parameter type; references also take a resource type.
 MODIFIERS: dict[str, tuple[str, ...]] = {
@@ -36,9 +37,9 @@ MODIFIERS: dict[str, tuple[str, ...]] = {
     "composite": ("missing",),
     "string": ("missing", "exact", "contains"),
     "token": ("missing", "not", "text", "above", "below", "in", "not-in", "of-type"),
-    "reference": ("missing", "identifier"),
+    "reference": ("missing", "identifier", "above", "below"),
     "uri": ("missing", "above", "below"),
-    "special": (),
+    "special": ("missing",),
 }
 # Ours: deeper chains cost more than they are worth.
 MAX_CHAIN = 5
@@ -51,6 +52,25 @@ LIST_PARAMETER = SearchParameter(
     url="http://hl7.org/fhir/SearchParameter/Resource-list",
 )
 _HAS = "_has:"
+# R4's standard functional lists (lifecycle.html#lists) that are a search of the current record: by list and type.
+FUNCTIONAL_LISTS: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {
+    ("$current-problems", "Condition"): (
+        ("category", "problem-list-item"),
+        ("clinical-status", "active,recurrence,relapse"),
+        ("verification-status:not", "refuted,entered-in-error"),
+    ),
+    ("$current-allergies", "AllergyIntolerance"): (
+        ("clinical-status", "active"),
+        ("verification-status:not", "refuted,entered-in-error"),
+    ),
+    ("$current-drug-allergies", "AllergyIntolerance"): (
+        ("category", "medication"),
+        ("clinical-status", "active"),
+        ("verification-status:not", "refuted,entered-in-error"),
+    ),
+    ("$current-medications", "MedicationRequest"): (("status", "active"),),
+    ("$current-medications", "MedicationStatement"): (("status", "active,intended"),),
+}
 
 
 def clause(resource_type: str, name: str, text: str, *, base_url: str = "", depth: int = 0) -> Clause:
@@ -70,6 +90,8 @@ def clause(resource_type: str, name: str, text: str, *, base_url: str = "", dept
         return _chain(resource_type, found, modifier, rest, text, base_url=base_url, depth=depth)
     _require_modifier(resource_type, found, modifier)
     try:
+        if found.code in _SPECIAL:
+            return _SPECIAL[found.code](resource_type, found, text, base_url)
         if found.type == "composite":
             return _composite(resource_type, found, modifier, text, base_url)
         return criterion(resource_type, found, modifier or None, text, base_url)
@@ -133,7 +155,7 @@ def _require_modifier(resource_type: str, found: SearchParameter, modifier: str)
 
 def allowed_modifiers(resource_type: str, found: SearchParameter) -> tuple[str, ...]:
     """The modifiers that a parameter takes (besides a resource type for a reference)."""
-    if found.code in definitions.UNINDEXED_PARAMETERS:
+    if found.code in _SPECIAL:
         return ()
     if found.code == "phonetic":
         return ("missing",)
@@ -164,16 +186,80 @@ def _chain(
                 f"A chain takes a resource type as modifier: {found.code}:{modifier}.{rest} has none."
             )
     targets = (modifier,) if modifier else found.targets or definitions.resource_types()
+    return _followed(
+        resource_type,
+        found,
+        targets,
+        lambda target: clause(target, rest, text, base_url=base_url, depth=depth + 1),
+    )
+
+
+def _followed(
+    resource_type: str, found: SearchParameter, targets: Iterable[str], of_target: Callable[[str], Clause]
+) -> Clause:
+    """A chain to those of the targets that the clause can be said of; where it can of none, the best reason."""
     branches: list[Clause] = []
     refusals: list[ValueError] = []
     for target in targets:
         try:
-            branches.append(clause(target, rest, text, base_url=base_url, depth=depth + 1))
+            branches.append(of_target(target))
         except ValueError as error:
             refusals.append(error)
     if not branches:
         raise min(refusals, key=lambda error: " has no search parameter " in str(error))
     return Chain(resource_type, found, tuple(branches))
+
+
+def _words(resource_type: str, found: SearchParameter, text: str, _base_url: str) -> Clause:
+    """`_text`, `_content`: a comma means or, besides the word."""
+    ways = [words.parse(resource_type, found, grammar.plain(part)) for part in grammar.split(text, ",")]
+    return ways[0] if len(ways) == 1 else AnyOf(resource_type, tuple(ways))
+
+
+def _list(resource_type: str, found: SearchParameter, text: str, base_url: str) -> Clause:
+    """`_list`: the id of a List, or one of R4's functional lists."""
+    ways: list[Clause] = []
+    for part in grammar.split(text, ","):
+        value = grammar.plain(part)
+        if value.startswith("$"):
+            ways.append(_functional(resource_type, value, base_url))
+        elif is_fhir_id(value.removeprefix("List/")):
+            listed = (ReferenceValue("List", value.removeprefix("List/")),)
+            ways.append(Criterion(resource_type, found, None, listed, found.code))
+        else:
+            raise ValueError("expected the id of a List")
+    return ways[0] if len(ways) == 1 else AnyOf(resource_type, tuple(ways))
+
+
+def _functional(resource_type: str, name: str, base_url: str) -> Clause:
+    pairs = FUNCTIONAL_LISTS.get((name, resource_type))
+    if pairs is None:
+        known = ", ".join(sorted(each for each, kind in FUNCTIONAL_LISTS if kind == resource_type))
+        raise ValueError(f"expected the id of a List, or one of: {known or f'none for {resource_type}'}")
+    parts = tuple(clause(resource_type, code, value, base_url=base_url) for code, value in pairs)
+    return AllOf(resource_type, parts)
+
+
+def _filter(resource_type: str, _found: SearchParameter, text: str, base_url: str) -> Clause:
+    def follow(source: str, code: str, of_target: Callable[[str], Clause]) -> Clause:
+        found = parameter(source, code)
+        if found.type != "reference":
+            raise ValueError(f"{code} is no reference: there is nothing behind it")
+        return _followed(source, found, found.targets or definitions.resource_types(), of_target)
+
+    def make(of_type: str, name: str, value: str) -> Clause:
+        return clause(of_type, name, value, base_url=base_url)
+
+    saying = filters.Saying(parameter, make, follow)
+    return saying.clause(resource_type, filters.read(text))
+
+
+_SPECIAL: dict[str, Callable[[str, SearchParameter, str, str], Clause]] = {
+    "_text": _words,
+    "_content": _words,
+    "_list": _list,
+    "_filter": _filter,
+}
 
 
 def _has(resource_type: str, name: str, text: str, *, base_url: str, depth: int) -> Clause:

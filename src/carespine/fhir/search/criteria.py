@@ -114,13 +114,6 @@ class NearValue:
     distance_km: float
 
 
-@dataclass(frozen=True, slots=True)
-class SpecialValue:
-    """The text of `_text`, `_content`, `_filter`, `_list`."""
-
-    text: str
-
-
 Value = (
     TokenValue
     | OfTypeValue
@@ -133,7 +126,6 @@ Value = (
     | MissingValue
     | CompositeValue
     | NearValue
-    | SpecialValue
 )
 
 

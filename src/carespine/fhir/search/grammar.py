@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable
 from decimal import Decimal
 
-from carespine.fhir import definitions
 from carespine.fhir.search import forms, moments, normal, numbers
 from carespine.fhir.search.criteria import (
     DateValue,
@@ -19,7 +18,6 @@ from carespine.fhir.search.criteria import (
     OfTypeValue,
     QuantityValue,
     ReferenceValue,
-    SpecialValue,
     StringValue,
     TokenValue,
     UriValue,
@@ -118,11 +116,6 @@ def uri(text: str) -> UriValue:
     return UriValue(value)
 
 
-def special(text: str) -> SpecialValue:
-    """Text that has a grammar of its own."""
-    return SpecialValue(plain(text))
-
-
 def missing(text: str) -> MissingValue:
     """true or false."""
     if text not in {"true", "false"}:
@@ -211,7 +204,6 @@ _BY_PARAMETER_TYPE: dict[str, Callable[[str], Value]] = {
 _BY_CODE: dict[str, Callable[[str], Value]] = {
     "near": near,
     "phonetic": sound,
-    **dict.fromkeys(definitions.UNINDEXED_PARAMETERS, special),
 }
 _TOKENS_OF: dict[str, Callable[[str], Value]] = {"boolean": boolean_token, "ContactPoint": contact_token}
 _BY_MODIFIER: dict[str, Callable[[str], Value]] = {

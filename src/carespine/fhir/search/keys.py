@@ -33,6 +33,7 @@ OF_TYPE = "ot"  # (type system, type code, value): an Identifier, for :of-type
 EXACT = "x"  # (text): a string as it is, for :exact
 NORMAL = "n"  # (text): a string, normalised, as a whole
 URI = "u"  # (uri)
+WORD = "w"  # (word): a word of the narrative, for _text
 COMPOSITE = "k"  # (form of each component, joined)
 
 _63_BITS = 2**63 - 1

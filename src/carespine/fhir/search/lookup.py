@@ -19,7 +19,7 @@ from carespine.fhir.search.criteria import (
 )
 from carespine.fhir.search.keys import Form
 
-_BY_KEY = frozenset({None, "not", "exact", "identifier", "of-type"})
+_BY_KEY = frozenset({None, "not", "exact", "identifier", "of-type", "whole"})
 
 
 def keys_for(criterion: Criterion) -> frozenset[int] | None:
@@ -100,7 +100,9 @@ def form_of(value: Value, code: str, modifier: str | None) -> Form | None:
 def _string_form(text: str, normal: str, code: str, modifier: str | None) -> Form | None:
     if modifier == "exact":
         return (keys.EXACT, text)
-    return (keys.NORMAL, normal) if code == "phonetic" else None
+    if code == "_text":
+        return (keys.WORD, normal)
+    return (keys.NORMAL, normal) if code == "phonetic" or modifier == "whole" else None
 
 
 def _reference_form(value: ReferenceValue) -> Form:

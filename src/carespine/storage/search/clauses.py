@@ -16,7 +16,7 @@ from carespine.fhir import json_text
 from carespine.fhir.search import filed, index, keys
 from carespine.fhir.search.criteria import AllOf, AnyOf, Chain, Clause, Criterion, Has, Not
 from carespine.storage.bodies import unpack
-from carespine.storage.search import units
+from carespine.storage.search import contents, looking_up, units
 from carespine.storage.search.conditions import Rows, any_key, carries, equality, ranged, rows
 from carespine.storage.search.ranged import Ranged
 from carespine.storage.search.units import Units
@@ -31,6 +31,15 @@ if TYPE_CHECKING:
 Reachable = Callable[[Arguments, str], str]
 # Ours: so many matches of a range, or of an inner side, go into the statement as a list.
 FEW, FEW_SOURCES = 500, 200
+# Ours: an index is asked for so many keys at once; more are compared row by row.
+MOST_KEYS = 1000
+# Modifiers whose codes or references stand in other resources, and the types of parameter that they do so for.
+_ELSEWHERE = {
+    "in": ("token",),
+    "not-in": ("token",),
+    "above": ("token", "reference"),
+    "below": ("token", "reference"),
+}
 # Ours: for so long a range that matched more is taken to match more still. It only bears on how a search is run.
 _REMEMBERED_S, _REMEMBERED = 60.0, 4096
 # Parameters whose Patient is the one that the resource's patient key is derived from (security/compartment.py).
@@ -123,6 +132,8 @@ class Compiler:
 
     async def compile(self, clause: Clause, alias: str, *, narrowed: bool = False) -> str:
         """A condition on the table alias `alias` of `resource`; `narrowed`: others leave few rows already."""
+        if contents.is_of_content(clause):
+            return await self.of_content(clause, alias)
         match clause:
             case Criterion():
                 return await self._criterion(clause, alias, narrowed=narrowed)
@@ -140,18 +151,51 @@ class Compiler:
                 return await self._has(clause, alias)
 
     async def _criterion(self, clause: Criterion, alias: str, *, narrowed: bool) -> str:
+        if clause.parameter.code == "_list" and clause.modifier is None:
+            ids = await looking_up.listed(self._connection, clause, self._reachable)
+            return f"{alias}.id = any({self._arguments.add(ids)}::text[])"
+        if clause.parameter.type in _ELSEWHERE.get(clause.modifier or "", ()):
+            return await self._elsewhere(clause, alias)
         found = equality(clause, self._arguments, alias, self._now)
         if found is not None:
             return found
         return await self.of_rows(self.range_of(clause) or rows(clause), alias, narrowed=narrowed)
+
+    async def _elsewhere(self, clause: Criterion, alias: str) -> str:
+        """A condition for codes or references that other resources name."""
+        look_up = looking_up.hierarchy if clause.parameter.type == "reference" else looking_up.codes
+        wanted = await look_up(self._connection, clause, self._reachable)
+        if len(wanted) <= MOST_KEYS:
+            found = carries(wanted, self._arguments, alias)
+        else:
+            listed = self._arguments.add(sorted(wanted))
+            found = (
+                f"exists (select 1 from unnest({alias}.keys) k where k = any({listed}::bigint[]) offset 0)"  # noqa: S608
+            )
+        return f"not ({found})" if clause.modifier == "not-in" else found
+
+    async def of_content(self, clause: Clause, alias: str, beside: Sequence[str] = ()) -> str:
+        """A condition for words of `_content`. `beside` are conditions on `r`, in which all arguments so far occur:
+        only among their rows the words are looked for."""
+        arguments, conditions = self._arguments, beside
+        if not beside:
+            arguments = Arguments(type_number(clause.resource_type))
+            conditions = ["r.type = $1", "not r.deleted", f"({self._reachable(arguments, 'r')})"]
+        where = " and ".join(conditions)
+        found = await contents.matches(self._connection, clause, where, arguments.values)
+        return self._among(alias, *found)
+
+    def _among(self, alias: str, patients: list[int], rids: list[int]) -> str:
+        """The condition that the row is one of these."""
+        rows = ", ".join(f"{self._arguments.add(column)}::bigint[]" for column in (patients, rids))
+        return f"({alias}.patient, {alias}.rid) in (select * from unnest({rows}))"  # noqa: S608
 
     async def of_rows(self, wanted: Ranged | Rows, alias: str, *, narrowed: bool = False) -> str:
         """A condition for a match among the rows of an index table."""
         few = None if narrowed else await self._few(wanted)
         if few is None:
             return wanted.filter(self._arguments, alias)
-        patients, rids = (self._arguments.add([row[place] for row in few]) for place in (0, 1))
-        return f"({alias}.patient, {alias}.rid) in (select * from unnest({patients}::bigint[], {rids}::bigint[]))"  # noqa: S608
+        return self._among(alias, [patient for patient, _ in few], [rid for _, rid in few])
 
     async def _few(self, wanted: Ranged | Rows) -> list[tuple[int, int]] | None:
         """The (patient, rid) of all matching rows where they are few."""

@@ -30,7 +30,8 @@ from carespine.storage.search.units import Units
 from carespine.storage.sql import Arguments
 from carespine.storage.types import param_number
 
-_OF_TERMINOLOGY = ("in", "not-in", "above", "below")
+# What `_filter` asks of texts: their order is that of code points.
+_COMPARED = {"differs": "<>", "gt": ">", "lt": "<", "ge": ">=", "le": "<="}
 _KM_PER_DEGREE = 111.32
 _EARTH_KM = 6371.0
 _SURROGATES = (0xD800, 0xDFFF)  # no characters: they cannot be stored
@@ -115,11 +116,6 @@ class Rows:
 
 def rows(criterion: Criterion) -> Rows:
     """The rows of texts, URIs or positions that a criterion asks for."""
-    if criterion.modifier in _OF_TERMINOLOGY and criterion.parameter.type in ("token", "reference"):
-        raise Invalid(
-            f"The modifier :{criterion.modifier} of {criterion.parameter.code} needs a terminology that is not "
-            "loaded here."
-        )
     table, suffix, compare = _table(criterion)
     return Rows(
         table,
@@ -162,7 +158,7 @@ def _table(criterion: Criterion) -> tuple[str, str, Compare]:
         case StringValue() if criterion.modifier == "text":
             return "index_text", "", _contains
         case StringValue():
-            return "index_string", "", _string
+            return "index_string", URI if criterion.parameter.type == "uri" else "", _string
     raise Invalid(f"The parameter {criterion.parameter.code} is not supported by this server yet.")
 
 
@@ -170,6 +166,10 @@ def _string(value: Value, modifier: str | None, arguments: Arguments) -> str:
     assert isinstance(value, StringValue)  # noqa: S101
     if modifier == "contains":
         return _contains(value, modifier, arguments)
+    if modifier == "ends":
+        return f"i.value like {arguments.add('%' + _escaped(value.normal))}"
+    if modifier in _COMPARED:
+        return f"i.value {_COMPARED[modifier]} {arguments.add(value.normal[:LONGEST_VALUE])}"
     return _begins(value.normal, arguments)
 
 

@@ -10,6 +10,7 @@ from carespine.storage.resources import stored
 from carespine.storage.rows import Stored
 from carespine.storage.search import sorting
 from carespine.storage.search.clauses import Compiler, Reachable, is_selective
+from carespine.storage.search.contents import is_of_content
 from carespine.storage.search.includes import included
 from carespine.storage.search.ranged import Ranged
 from carespine.storage.sql import Arguments
@@ -80,8 +81,11 @@ async def _conditions(
     narrowed = any(is_selective(clause) for clause in query.clauses)
     ranges: list[Ranged] = []
     conditions = ["r.type = $1", "not r.deleted"]
+    of_content = [clause for clause in query.clauses if is_of_content(clause)]
     for clause in query.clauses:
         wanted = compiler.range_of(clause)
+        if clause in of_content:
+            continue
         if wanted is None:
             conditions.append(await compiler.compile(clause, "r", narrowed=narrowed))
         else:
@@ -94,6 +98,8 @@ async def _conditions(
         if is_many and len(query.clauses) == 1:
             along = wanted
     conditions.append(f"({reachable(arguments, 'r')})")
+    for clause in of_content:
+        conditions.append(await compiler.of_content(clause, "r", conditions))
     return _Asked(" and ".join(conditions), along)
 
 

@@ -468,7 +468,7 @@ async def test_a_token_ends_with_its_time(stage: Stage) -> None:
 
 
 def _forged(stage: Stage, *, key: Any = None, head: Any = None, **over: Any) -> str:
-    own = stage.server.platform.keys.tokens
+    own = stage.server.platform.keys.tokens.current
     now = int(stage.clock().timestamp())
     claims = {
         "iss": BASE,

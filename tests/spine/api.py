@@ -182,7 +182,12 @@ async def serving(
     platform = Platform.build(Settings(data=folder, **settings), database_url, clock=clock)
     if certificates is not None:
         tokens = TokenService(
-            platform.database, platform.keys.tokens, clock, certificates, base_url=platform.settings.address
+            platform.database,
+            platform.keys.tokens,
+            clock,
+            certificates,
+            base_url=platform.settings.address,
+            identity_key=platform.keys.identity,
         )
         platform = replace(platform, tokens=tokens)
     app = build(platform)

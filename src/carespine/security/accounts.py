@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 from secrets import token_urlsafe
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import argon2
 
 from carespine.kernel.errors import Unauthenticated
+from carespine.kernel.ids import hash63
 from carespine.security.actor import AccountKind, Actor
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class BrowserSession:
     actor: Actor
     username: str
     csrf: str
+    started: datetime
 
 
 async def save(tx: Connection, account: Account, password: str) -> None:
@@ -145,7 +147,7 @@ async def session(
     row = await connection.fetchrow(
         "update web_session s set last_seen = $2 from account a where s.digest = $1 and a.username = s.username "
         "and a.enabled and s.started > $3 and s.last_seen > $4 "
-        "returning a.username, a.name, a.kind, a.role, a.organisation, a.reference, s.csrf",
+        "returning a.username, a.name, a.kind, a.role, a.organisation, a.reference, s.csrf, s.started",
         _digest(value),
         now,
         now - ABSOLUTE,
@@ -159,9 +161,42 @@ async def sign_out(tx: Connection, value: str) -> None:
     await tx.execute("delete from web_session where digest = $1", _digest(value))
 
 
+async def actor_of(
+    connection: Connection,
+    username: str,
+    *,
+    now: datetime,
+    client: str | None = None,
+    scopes: frozenset[str] = frozenset(),
+    context: str | None = None,
+    certificate: str | None = None,
+    address: str | None = None,
+    request_id: str | None = None,
+) -> Actor:
+    """The person, for whom an app (`client`) may act; raises Unauthenticated where the account is disabled."""
+    row = await connection.fetchrow(
+        "select username, name, kind, role, organisation, reference from account "
+        "where username = $1 and enabled",
+        username,
+    )
+    if row is None:
+        raise Unauthenticated("The person this access token speaks for has no account any more.")
+    person = _actor(row, address, request_id)
+    return replace(person, client=client, scopes=scopes, context=context, certificate=certificate)
+
+
+def subject(username: str) -> str:
+    """What identity tokens call a person: always the same, and no name."""
+    return str(hash63("subject", username))
+
+
 def _browser_session(row: asyncpg.Record, address: str | None, request_id: str | None) -> BrowserSession:
+    return BrowserSession(_actor(row, address, request_id), row["username"], row["csrf"], row["started"])
+
+
+def _actor(row: asyncpg.Record, address: str | None, request_id: str | None) -> Actor:
     kind, _, resource_id = row["reference"].partition("/")
-    actor = Actor(
+    return Actor(
         row["kind"],
         row["username"],
         row["name"],
@@ -172,7 +207,6 @@ def _browser_session(row: asyncpg.Record, address: str | None, request_id: str |
         address=address,
         request_id=request_id,
     )
-    return BrowserSession(actor, row["username"], row["csrf"])
 
 
 def _digest(value: str) -> bytes:

@@ -24,6 +24,9 @@ class Actor:
     there is one; `organisation` is an ODS code; `patient` is the logical id of the patient it acts for as
     that patient; `scopes` are SMART scopes, for an app only; `certificate` is the certificate's serial;
     `notices` are headers that every answer to it carries.
+
+    Where an app acts for a person, the actor is the person, `client` the app's id, `scopes` what the person
+    allowed it, and `context` the patient whom it was opened for.
     """
 
     kind: Kind
@@ -38,6 +41,8 @@ class Actor:
     address: str | None = None
     request_id: str | None = field(default=None, compare=False)
     notices: tuple[tuple[str, str], ...] = field(default=(), compare=False)
+    client: str | None = None
+    context: str | None = None
 
     @property
     def patient_key(self) -> int | None:

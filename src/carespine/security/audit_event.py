@@ -73,6 +73,8 @@ def _agents(actor: Actor) -> list[dict[str, Any]]:
     if actor.certificate:
         person["policy"] = [f"urn:carespine:certificate:{actor.certificate}"]
     agents = [person]
+    if actor.client:  # the app through which the person acts
+        agents.append({"altId": actor.client, "requestor": False, "role": [{"text": "app"}]})
     if actor.organisation:
         organisation = {"identifier": {"system": ODS_SYSTEM, "value": actor.organisation}}
         agents.append({"who": organisation, "requestor": False, "role": [{"text": "organisation"}]})

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from carespine.fhir import json_text
+from carespine.fhir.search import index
 from carespine.kernel.errors import Forbidden
 from carespine.kernel.ids import NOT_PATIENT_SCOPED
-from carespine.security import filing, restriction, roles
+from carespine.security import filing, restriction, roles, scope_reach
 from carespine.security.visit import Visit
 
 if TYPE_CHECKING:
@@ -24,12 +26,20 @@ class Reach(Visit):
     def _is_restricted(self) -> bool:
         return self.actor.kind not in ("open", "system")
 
-    async def _reaches(self, targets: Iterable[tuple[int, str]]) -> bool:
+    async def _reaches(self, targets: Iterable[tuple[int, str]], letter: str = "r") -> bool:
         """Whether every (patient key, type) is within reach; what is no patient's must be of the directory."""
         pairs = set(targets)
         if any(patient == NOT_PATIENT_SCOPED and kind not in roles.DIRECTORY for patient, kind in pairs):
             return False
-        return await restriction.reaches(self.tx, self.actor, pairs, now=self.clock())
+        return await restriction.reaches(self.tx, self.actor, pairs, now=self.clock(), letter=letter)
+
+    def _demand_scope(self, letter: str, item: Stored | Write, keys: frozenset[int]) -> None:
+        """Refuse what a scope that is narrowed by a search leaves out."""
+        if (self.actor.kind == "app" or self.actor.client) and not scope_reach.permits(
+            self.actor, letter, item.type, item.patient, keys
+        ):
+            self._refuse("update", what=f"{item.type}/{item.id}", patient=item.patient)
+            raise Forbidden(_OUT_OF_REACH)
 
     async def _visible(self, found: Mapping[Identity, Stored]) -> dict[Identity, Stored]:
         """What of it the actor reaches. The rest is treated as if it were not there for as long as it can be:
@@ -59,10 +69,17 @@ class Reach(Visit):
             if write.type == "Patient" and write.previous is None and await self._registers(tree)
         ]
         for write in writes:
+            previous = write.previous if write.previous and not write.previous.deleted else None
+            letter = "u" if previous else "c"
+            if previous:
+                self._demand_scope(letter, previous, frozenset(index(json_text.read(previous.body)).keys))
+            self._demand_scope(letter, write, frozenset(write.entries.keys if write.entries else ()))
             if write.patient == NOT_PATIENT_SCOPED and write.type not in roles.DIRECTORY:
                 self._refuse("update", what=f"{write.type}/{write.id}")
                 raise Forbidden(f"A {write.type} must name the patient whose record it joins.")
-            if write.patient not in registered and not await self._reaches([(write.patient, write.type)]):
+            if write.patient not in registered and not await self._reaches(
+                [(write.patient, write.type)], letter
+            ):
                 self._refuse("update", what=f"{write.type}/{write.id}", patient=write.patient)
                 raise Forbidden(_OUT_OF_REACH)
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from carespine.kernel.ids import NOT_PATIENT_SCOPED
-from carespine.security import roles
+from carespine.security import roles, scope_reach
 from carespine.security.actor import Actor
 from carespine.security.consent import EVERY_CLASS
 from carespine.storage.sql import Arguments
@@ -29,11 +29,20 @@ def rows(actor: Actor, arguments: Arguments, *, alias: str, now: datetime, inter
     allowed = [name for name in type_numbers() if roles.allows(actor, name, interaction)]
     directory = [type_number(name) for name in allowed if name in roles.DIRECTORY]
     others = [type_number(name) for name in allowed if name not in roles.DIRECTORY]
-    return (
+    reach = (
         f"(({alias}.patient = {NOT_PATIENT_SCOPED} and {alias}.type = any({arguments.add(directory)}::smallint[])) "
         f"or ({alias}.patient <> {NOT_PATIENT_SCOPED} and {alias}.type = any({arguments.add(others)}::smallint[]) "
         f"and {patients(actor, arguments, alias=alias, now=now)}))"
     )
+    if not _is_narrowed(actor):
+        return reach
+    within = scope_reach.condition(actor, arguments, alias=alias, letter=interaction, types=allowed)
+    return f"({reach} and {within})"
+
+
+def _is_narrowed(actor: Actor) -> bool:
+    """Whether scopes say more than which types there are: by a search, or by a patient they were given for."""
+    return actor.client is not None or any(scope.query for scope in scope_reach.in_force(actor))
 
 
 def patients(actor: Actor, arguments: Arguments, *, alias: str, now: datetime) -> str:
@@ -68,9 +77,19 @@ def _consented(actor: Actor, arguments: Arguments, *, alias: str, now: datetime)
 
 
 async def reaches(
-    connection: Connection, actor: Actor, targets: Iterable[tuple[int, str]], *, now: datetime
+    connection: Connection,
+    actor: Actor,
+    targets: Iterable[tuple[int, str]],
+    *,
+    now: datetime,
+    letter: str = "r",
 ) -> bool:
-    """Whether the actor may reach every one of the (patient key, resource type) pairs."""
+    """Whether the actor may reach every one of the (patient key, resource type) pairs by an interaction."""
+    targets = list(targets)
+    if actor.client and not all(
+        scope_reach.permits_patient(actor, letter, kind, patient) for patient, kind in targets
+    ):
+        return False
     pairs = sorted(
         {(patient, type_number(kind)) for patient, kind in targets if patient != NOT_PATIENT_SCOPED}
     )

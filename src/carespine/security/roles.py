@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from carespine.kernel.errors import Invalid
-from carespine.security import scopes
+from carespine.security import scope_reach
 from carespine.security.actor import AccountKind, Actor
 
 # Resource types that describe services, not patients; anyone who is signed in may read them.
@@ -75,8 +75,14 @@ def allows(actor: Actor, resource_type: str, interaction: str) -> bool:
     """
     if actor.kind in ("open", "system"):
         return True
-    if actor.kind == "app":
-        return any(scope.covers(resource_type, interaction) for scope in scopes.resource_scopes(actor.scopes))
+    if actor.kind == "app" or actor.client:
+        covered = scope_reach.covers(actor, resource_type, interaction)
+        return covered and (actor.kind == "app" or _may(actor, resource_type, interaction))
+    return _may(actor, resource_type, interaction)
+
+
+def _may(actor: Actor, resource_type: str, interaction: str) -> bool:
+    """What the person may do, whoever acts for them."""
     if resource_type in DIRECTORY:
         return interaction in "rs"
     if actor.kind == "patient":

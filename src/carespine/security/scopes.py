@@ -16,8 +16,18 @@ from carespine.fhir import definitions
 
 Context = Literal["patient", "user", "system"]
 # Scopes that ask for something other than resources (SMART App Launch 2.2, "Scopes and launch context").
+# `introspect` is ours: it lets a service ask about tokens that are not its own (RFC 7662).
 FLAGS = frozenset(
-    {"openid", "fhirUser", "profile", "offline_access", "online_access", "launch", "launch/patient"}
+    {
+        "openid",
+        "fhirUser",
+        "profile",
+        "offline_access",
+        "online_access",
+        "launch",
+        "launch/patient",
+        "introspect",
+    }
 )
 _SCOPE = re.compile(
     r"(?P<context>system|user|patient)/(?P<type>\*|[A-Za-z]+)\.(?P<letters>c?r?u?d?s?|read|write|\*)"
@@ -67,14 +77,11 @@ def read(text: str) -> Scope | None:
 
 
 def _is_restriction(resource_type: str, query: tuple[tuple[str, str], ...]) -> bool:
-    """Plain parameters of one type; no chain, no result parameter, nothing that a row alone cannot answer."""
-    if resource_type == "*":
+    """One plain token parameter (category, code, status ...) of one type: what a row's own keys can answer."""
+    if resource_type == "*" or len(query) != 1:
         return False
     known = definitions.search_parameters(resource_type)
-    return all(
-        value and name.partition(":")[0] in known and "." not in name and not name.startswith("_")
-        for name, value in query
-    )
+    return all(value and name in known and known[name].type == "token" for name, value in query)
 
 
 def resource_scopes(texts: Iterable[str]) -> list[Scope]:

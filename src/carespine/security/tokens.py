@@ -1,86 +1,47 @@
-"""The token endpoint: from a signed assertion, through the certificate, to a short-lived access token."""
+"""Tokens: from a request to the token endpoint to a short-lived access token, and from a token to its actor."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from secrets import token_urlsafe
-from typing import TYPE_CHECKING, Any, Protocol
-
-from joserfc import jwt
-from joserfc.errors import JoseError
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from carespine.kernel.clock import Clock
-from carespine.kernel.errors import CarespineError, Forbidden, Unauthenticated
-from carespine.security import assertions, clients, leaving, scopes
+from carespine.kernel.errors import Forbidden, Unauthenticated
+from carespine.security import accounts, assertions, client_proof, clients, dpop, leaving, scopes
+from carespine.security.access_tokens import ACCESS_TOKEN_LIFE_S, AccessTokens
 from carespine.security.actor import Actor
+from carespine.security.oauth import exchange, redeeming
+from carespine.security.oauth import store as oauth_store
+from carespine.security.oauth.standing import CertificatePort, Standing, demand_certificate
+from carespine.security.token_error import TokenError
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
-    from joserfc.jwk import ECKey
+    from joserfc.jwk import ECKey, RSAKey
 
     from carespine.security.clients import Client
+    from carespine.security.dpop import Proof
+    from carespine.security.keys import KeyRing
     from carespine.storage.database import Connection, Database
 
-# ../reference/lifecycle.md and issue terms: certified apps get access tokens of 300 s at most.
-ACCESS_TOKEN_LIFE_S = 300
-_ALGORITHM = "ES256"
-_TYPE = "at+jwt"
-_CACHE_SIZE = 4_096
+__all__ = ["ACCESS_TOKEN_LIFE_S", "CertificatePort", "Grant", "Standing", "TokenError", "TokenService"]
 
-
-class Standing(Protocol):
-    """Where a product stands with its certificate at this moment."""
-
-    @property
-    def state(self) -> str: ...
-    @property
-    def certificate_id(self) -> str | None: ...
-    @property
-    def thumbprint(self) -> str | None: ...
-    @property
-    def allowed(self) -> bool: ...
-    @property
-    def reason(self) -> str: ...
-    @property
-    def suspensions(self) -> int: ...
-    @property
-    def reach(self) -> str: ...
-    @property
-    def deprecated_since(self) -> datetime | None: ...
-    @property
-    def sunset(self) -> datetime | None: ...
-
-
-class CertificatePort(Protocol):
-    """What security asks of the standards: the committed standing of a client's certificate."""
-
-    async def standing(self, connection: Connection, client_id: str) -> Standing: ...
-
-
-class TokenError(CarespineError):
-    """A refusal in the shape of RFC 6749 section 5.2: `error` is its code."""
-
-    status, code = 400, "login"
-
-    def __init__(
-        self, error: str, description: str, *, status: int = 400, client_id: str | None = None
-    ) -> None:
-        super().__init__(description)
-        self.error, self.status, self.client_id = error, status, client_id
+GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials", exchange.GRANT_TYPE)
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """An access token and what it grants."""
+    """An access token and what it grants; `body` is the whole answer of the token endpoint."""
 
     access_token: str
     expires_in: int
     scope: str
     client: Client
     standing: Standing | None
+    body: Mapping[str, Any] = field(repr=False)
+    username: str | None = None
 
     @property
     def certificate(self) -> str | None:
@@ -91,11 +52,22 @@ class TokenService:
     """Issues and verifies access tokens. `base_url` is the server's public address without a final slash."""
 
     def __init__(
-        self, database: Database, key: ECKey, clock: Clock, certificates: CertificatePort, *, base_url: str
+        self,
+        database: Database,
+        key: KeyRing | ECKey,
+        clock: Clock,
+        certificates: CertificatePort,
+        *,
+        base_url: str,
+        identity_key: RSAKey | None = None,
     ) -> None:
-        self._database, self._key, self._clock, self._certificates = database, key, clock, certificates
-        self._base_url = base_url
-        self._verified: dict[str, Mapping[str, Any]] = {}
+        self._database, self._clock, self._certificates = database, clock, certificates
+        self._base_url, self._identity_key = base_url, identity_key
+        self.access_tokens = AccessTokens(key, clock, base_url=base_url)
+
+    @property
+    def base_url(self) -> str:
+        return self._base_url
 
     @property
     def token_url(self) -> str:
@@ -105,178 +77,315 @@ class TokenService:
     def audience(self) -> str:
         return f"{self._base_url}/fhir"
 
-    async def grant(self, form: Mapping[str, str]) -> Grant:
-        """Answer a token request (grant type client_credentials); raises TokenError."""
-        if form.get("grant_type") != "client_credentials":
-            raise TokenError("unsupported_grant_type", "This endpoint grants client_credentials only.")
-        if form.get("client_assertion_type") != assertions.ASSERTION_TYPE:
-            raise TokenError(
-                "invalid_client", "client_assertion_type must be the JWT bearer type.", status=401
-            )
-        text = form.get("client_assertion") or ""
-        try:
-            claimed = assertions.client_id_of(text)
-        except Unauthenticated as refusal:
-            raise TokenError("invalid_client", refusal.message, status=401) from refusal
-        if form.get("client_id", claimed) != claimed:  # RFC 7521 section 4.2
-            raise TokenError(
-                "invalid_client", "client_id and the assertion name different clients.", status=401
-            )
-        async with self._database.transaction() as tx:
-            client = await self._authenticate(tx, claimed, text)
+    async def grant(
+        self, form: Mapping[str, str], *, authorization: str = "", proof: Proof | None = None
+    ) -> Grant:
+        """Answer a token request; raises TokenError."""
+        kind = form.get("grant_type")
+        if kind not in GRANT_TYPES:
+            raise TokenError("unsupported_grant_type", f"This endpoint grants {', '.join(GRANT_TYPES)}.")
+        client, key = await self._prove(form, authorization, proof, public=kind != "client_credentials")
         # The assertion is used up from here on, also where what follows is refused.
         async with self._database.connection() as connection:
-            standing = await self._certificate(connection, client)
-        granted = leaving.granted(_grantable(form.get("scope") or "", client), standing)
-        return self._issue(client, granted, standing)
+            standing = await demand_certificate(self._certificates, connection, client)
+        if kind == "client_credentials":
+            return self._for_itself(form, client, standing, key)
+        if kind == exchange.GRANT_TYPE:
+            return await self._exchange(form, client, standing, key)
+        return await self._redeem(form, client, standing, key)
 
-    async def actor(self, token: str, *, address: str | None = None, request_id: str | None = None) -> Actor:
-        """Who a bearer token speaks for, now: signature, life, client and certificate all hold.
+    async def authenticate(self, form: Mapping[str, str], authorization: str, *, public: bool) -> Client:
+        """The client that asks one of the token endpoint's neighbours; raises TokenError."""
+        client, _ = await self._prove(form, authorization, None, public=public)
+        return client
+
+    async def _prove(
+        self, form: Mapping[str, str], authorization: str, proof: Proof | None, *, public: bool
+    ) -> tuple[Client, str | None]:
+        """The client, and the thumbprint of the key it showed (DPoP). What was used up stays used up."""
+        now = self._clock()
+        async with self._database.transaction() as tx:
+            client = await client_proof.authenticate(
+                tx, form, authorization, audience=self.token_url, now=now, public=public
+            )
+            try:
+                key = await dpop.thumbprint(tx, proof, now=now) if proof else None
+            except Unauthenticated as refusal:
+                raise TokenError(
+                    "invalid_dpop_proof", refusal.message, client_id=client.client_id
+                ) from refusal
+        return client, key
+
+    def _for_itself(
+        self, form: Mapping[str, str], client: Client, standing: Standing | None, key: str | None
+    ) -> Grant:
+        """SMART Backend Services: an app on its own account."""
+        granted = leaving.granted(_grantable(form.get("scope") or "", client), standing)
+        scope = " ".join(sorted(granted))
+        token = self.access_tokens.issue(sub=client.client_id, scope=scope, **_bound(client, standing, key))
+        body = self.answer(token, scope, key=key)
+        if not key:
+            body["token_type"] = "bearer"  # noqa: S105 -- so spelt by SMART Backend Services; RFC 6749 does not mind
+        return Grant(token, ACCESS_TOKEN_LIFE_S, scope, client, standing, body)
+
+    async def _redeem(
+        self, form: Mapping[str, str], client: Client, standing: Standing | None, key: str | None
+    ) -> Grant:
+        """A code or a refresh token. A refusal may have revoked what the credential belongs to: that is kept."""
+        redeemed: redeeming.Redeemed | TokenError
+        async with self._database.transaction() as tx:
+            redeemed = await redeeming.redeem(tx, form, client, key=key, now=self._clock())
+        if isinstance(redeemed, TokenError):
+            raise redeemed
+        held = redeemed.authorisation
+        subject = accounts.subject(held.user.username)
+        token = self.access_tokens.issue(
+            sub=subject,
+            scope=redeemed.scope,
+            grant=held.id,
+            patient=held.patient,
+            **_bound(client, standing, redeemed.key),
+        )
+        body = self.answer(token, redeemed.scope, key=redeemed.key)
+        body |= redeeming.context(redeemed)
+        if self._identity_key and "openid" in redeemed.scope.split():
+            body["id_token"] = redeeming.identity(
+                redeemed, self._identity_key, base_url=self._base_url, client=client, now=self._clock()
+            )
+        return Grant(token, ACCESS_TOKEN_LIFE_S, redeemed.scope, client, standing, body, held.user.username)
+
+    async def _exchange(
+        self, form: Mapping[str, str], client: Client, standing: Standing | None, key: str | None
+    ) -> Grant:
+        async with self._database.connection() as connection:
+            made = await exchange.exchange(
+                connection, form, client, self.access_tokens, audience=self.audience, now=self._clock()
+            )
+        token = self.access_tokens.issue(
+            sub=made.subject,
+            scope=made.scope,
+            grant=made.grant_id,
+            patient=made.patient,
+            act={"sub": client.client_id},
+            **_bound(client, standing, key),
+        )
+        body = self.answer(token, made.scope, key=key)
+        body |= {"issued_token_type": exchange.ACCESS_TOKEN}
+        return Grant(token, ACCESS_TOKEN_LIFE_S, made.scope, client, standing, body, made.username)
+
+    def answer(self, token: str, scope: str, *, key: str | None) -> dict[str, Any]:
+        """What every answer of the token endpoint says (RFC 6749 section 5.1)."""
+        return {
+            "access_token": token,
+            "token_type": "DPoP" if key else "Bearer",
+            "expires_in": ACCESS_TOKEN_LIFE_S,
+            "scope": scope,
+        }
+
+    async def actor(
+        self,
+        token: str,
+        *,
+        address: str | None = None,
+        request_id: str | None = None,
+        proof: Proof | None = None,
+    ) -> Actor:
+        """Who an access token speaks for, now: signature, life, client, certificate and authorisation all hold.
 
         Raises Unauthenticated for a bad or expired token, Forbidden where the client or its certificate is
         no longer in good standing, whatever the token says.
         """
-        claims = self._claims(token)
-        standing: Standing | None = None
+        claims = self.access_tokens.read(token)
         async with self._database.connection() as connection:
-            client = await clients.find(connection, claims["client_id"])
-            if client is None or not client.enabled or client.generation != claims.get("generation"):
-                raise Unauthenticated("The client of this token is not registered, or was disabled.")
-            if client.certified:
-                standing = await self._certificates.standing(connection, client.client_id)
-                if not standing.allowed or standing.certificate_id != claims.get("certificate"):
-                    raise Forbidden(f"The certificate does not permit this: {standing.reason}")
-                if standing.suspensions != claims.get("suspensions"):
-                    raise Unauthenticated("The access token is from before a suspension: ask for a new one.")
+            await self._demand_proof(connection, claims, token, proof)
+            client, standing = await self._client_of(connection, claims)
+            left = leaving.granted(claims["scope"].split(), standing)
+            notices = leaving.notices(standing) if standing else ()
+            if "grant" in claims:
+                person = await _for_person(
+                    connection, claims, client, now=self._clock(), address=address, request_id=request_id
+                )
+                return replace(person, scopes=left, notices=notices)
         return Actor(
             "app",
             client.client_id,
             client.name,
             "certified app" if client.certified else "registered app",
             organisation=client.organisation,
-            scopes=leaving.granted(claims["scope"].split(), standing),
+            scopes=left,
             certificate=claims.get("certificate"),
             address=address,
             request_id=request_id,
-            notices=leaving.notices(standing) if standing else (),
+            notices=notices,
         )
+
+    async def _client_of(
+        self, connection: Connection, claims: Mapping[str, Any]
+    ) -> tuple[Client, Standing | None]:
+        """The client of a token, in good standing now, with its certificate's standing where it needs one."""
+        standing: Standing | None = None
+        client = await clients.find(connection, claims["client_id"])
+        if client is None or not client.enabled or client.generation != claims.get("generation"):
+            raise Unauthenticated("The client of this token is not registered, or was disabled.")
+        if await connection.fetchval("select true from oauth_revoked where jti = $1", claims["jti"]):
+            raise Unauthenticated("The access token was revoked.")
+        if client.certified:
+            standing = await self._certificates.standing(connection, client.client_id)
+            if not standing.allowed or standing.certificate_id != claims.get("certificate"):
+                raise Forbidden(f"The certificate does not permit this: {standing.reason}")
+            if standing.suspensions != claims.get("suspensions"):
+                raise Unauthenticated("The access token is from before a suspension: ask for a new one.")
+        return client, standing
+
+    async def _demand_proof(
+        self, connection: Connection, claims: Mapping[str, Any], token: str, proof: Proof | None
+    ) -> None:
+        """A token that is bound to a key comes with a proof of it, and only such a one does (RFC 9449, 7.1)."""
+        bound = (claims.get("cnf") or {}).get("jkt")
+        if bound is None and proof is None:
+            return
+        if bound is None or proof is None:
+            raise Unauthenticated(
+                "This access token is bound to a key: send it as DPoP, with a proof."
+                if bound
+                else "This access token is not bound to a key: send it as Bearer."
+            )
+        if await dpop.thumbprint(connection, proof, now=self._clock(), token=token) != bound:
+            raise Unauthenticated("The DPoP proof was made with another key than the token is bound to.")
 
     async def demand_standing(self, connection: Connection, actor: Actor) -> None:
         """Raise Forbidden where an app was disabled, or the certificate that it came in with is not in force.
 
         For work that goes on after the token was checked: a long upload must not outlive its certificate.
         """
-        if actor.kind != "app":
+        client_id = actor.id if actor.kind == "app" else actor.client
+        if client_id is None:
             return
-        client = await clients.find(connection, actor.id)
+        client = await clients.find(connection, client_id)
         if client is None or not client.enabled:
             raise Forbidden("The client is not registered any more, or was disabled.")
         if actor.certificate:
-            standing = await self._certificates.standing(connection, actor.id)
+            standing = await self._certificates.standing(connection, client_id)
             if not standing.allowed or standing.certificate_id != actor.certificate:
                 raise Forbidden(f"The certificate does not permit this: {standing.reason}")
 
-    async def _authenticate(self, tx: Connection, claimed: str, text: str) -> Client:
-        client = await clients.find(tx, claimed)
-        if client is None or not client.enabled or client.method != "private_key_jwt":
-            raise TokenError(
-                "invalid_client", "The client is not registered here, or was disabled.", status=401
+    async def revoke(self, form: Mapping[str, str], client: Client) -> None:
+        """RFC 7009: a refresh token ends its whole authorisation, an access token itself or, where a person
+        allowed it, the same. What is not a token of this client is no error, and nothing happens."""
+        text, now = form.get("token", ""), self._clock()
+        async with self._database.transaction() as tx:
+            row = await oauth_store.grant_of_refresh_token(tx, text)
+            if row is not None:
+                if row["client_id"] == client.client_id:
+                    await oauth_store.revoke(tx, row["id"], now=now)
+                return
+            try:
+                claims = self.access_tokens.read(text)
+            except Unauthenticated:
+                return
+            if claims["client_id"] != client.client_id:
+                return
+            if "grant" in claims and "act" not in claims:
+                await oauth_store.revoke(tx, claims["grant"], now=now)
+            await tx.execute(
+                "insert into oauth_revoked (jti, expires) values ($1, $2) on conflict do nothing",
+                claims["jti"],
+                datetime.fromtimestamp(claims["exp"], UTC),
             )
+
+    async def introspect(self, form: Mapping[str, str], client: Client) -> dict[str, Any]:
+        """RFC 7662, for a client's own tokens; for anybody's where it is registered with the scope `introspect`."""
+        text, now = form.get("token", ""), self._clock()
+        async with self._database.connection() as connection:
+            row = await oauth_store.grant_of_refresh_token(connection, text)
+            if row is not None:
+                mine = row["client_id"] == client.client_id
+                if not mine or not row["live"] or row["expires"] <= now:
+                    return {"active": False}
+                return {"active": True, "client_id": row["client_id"], "scope": row["scope"],
+                        "exp": int(row["expires"].timestamp()), "token_type": "refresh_token"}  # fmt: skip
+            return await self._introspect_access(connection, text, client, now)
+
+    async def _introspect_access(
+        self, connection: Connection, text: str, client: Client, now: datetime
+    ) -> dict[str, Any]:
         try:
-            assertion = assertions.check(
-                text, client_id=claimed, keys=client.keys(), audience=self.token_url, now=self._clock()
-            )
-        except Unauthenticated as refusal:
-            raise TokenError("invalid_client", refusal.message, status=401, client_id=claimed) from refusal
-        fresh = await tx.fetchval(
-            "insert into oauth_assertion (client_id, jti, expires) values ($1, $2, $3) "
-            "on conflict do nothing returning true",
-            claimed,
-            assertion.jti,
-            assertion.expires,
-        )
-        if not fresh:
-            raise TokenError(
-                "invalid_client", "The assertion was used before (its jti).", status=401, client_id=claimed
-            )
-        return client
+            claims = self.access_tokens.read(text)
+            if claims["client_id"] != client.client_id and "introspect" not in client.scopes:
+                return {"active": False}
+            holder, _ = await self._client_of(connection, claims)
+            if "grant" in claims:
+                actor = await _for_person(connection, claims, holder, now=now)
+                told = {"username": actor.id, "fhirUser": f"{self.audience}/{actor.reference}"}
+            else:
+                told = {}
+        except (Unauthenticated, Forbidden):
+            return {"active": False}
+        names = ("iss", "aud", "sub", "client_id", "iat", "exp", "jti", "scope", "patient", "cnf", "act")
+        known = {name: claims[name] for name in names if name in claims}
+        kind = "DPoP" if "cnf" in claims else "Bearer"
+        return {"active": True, "token_type": kind, **known, **told}
 
-    async def _certificate(self, connection: Connection, client: Client) -> Standing | None:
-        if not client.certified:
-            return None
-        standing = await self._certificates.standing(connection, client.client_id)
-        if not standing.allowed:
-            raise TokenError(
-                "unauthorized_client",
-                f"No certificate in force: {standing.reason}",
-                client_id=client.client_id,
-            )
-        thumbprints = {key.thumbprint() for key in client.keys().keys}
-        if standing.thumbprint not in thumbprints:
-            raise TokenError(
-                "unauthorized_client",
-                "The certificate is bound to another key than the client's.",
-                client_id=client.client_id,
-            )
-        return standing
 
-    def _issue(self, client: Client, granted: frozenset[str], standing: Standing | None) -> Grant:
-        now = int(self._clock().timestamp())
-        scope = " ".join(sorted(granted))
-        claims: dict[str, Any] = {
-            "iss": self._base_url,
-            "aud": self.audience,
-            "sub": client.client_id,
-            "client_id": client.client_id,
-            "iat": now,
-            "exp": now + ACCESS_TOKEN_LIFE_S,
-            "jti": token_urlsafe(16),
-            "scope": scope,
-            "generation": client.generation,
-        }
-        if standing:
-            claims |= {"certificate": standing.certificate_id, "suspensions": standing.suspensions}
-        token = jwt.encode({"alg": _ALGORITHM, "typ": _TYPE, "kid": self._key.kid}, claims, self._key)
-        return Grant(token, ACCESS_TOKEN_LIFE_S, scope, client, standing)
+def _bound(client: Client, standing: Standing | None, key: str | None) -> dict[str, Any]:
+    """What a token is bound to: the client as it stands now, its certificate, its key."""
+    claims: dict[str, Any] = {"client_id": client.client_id, "generation": client.generation}
+    if standing:
+        claims |= {"certificate": standing.certificate_id, "suspensions": standing.suspensions}
+    if key:
+        claims["cnf"] = {"jkt": key}
+    return claims
 
-    def _claims(self, token: str) -> Mapping[str, Any]:
-        claims = self._verified.get(token) or self._verify(token)
-        if claims["exp"] <= self._clock().timestamp():
-            self._verified.pop(token, None)
-            raise Unauthenticated("The access token has expired.")
-        return claims
 
-    def _verify(self, token: str) -> Mapping[str, Any]:
-        try:
-            decoded = jwt.decode(token, self._key, algorithms=[_ALGORITHM])
-        except (JoseError, ValueError, TypeError, RecursionError) as error:
-            raise Unauthenticated("The access token is not one of ours.") from error
-        claims = decoded.claims
-        if decoded.header.get("typ") != _TYPE or claims.get("iss") != self._base_url:
-            raise Unauthenticated("The access token is not one of ours.")
-        if claims.get("aud") != self.audience:
-            raise Unauthenticated("The access token is meant for another server.")
-        if len(self._verified) >= _CACHE_SIZE:
-            self._verified.clear()
-        self._verified[token] = claims
-        return claims
+async def _for_person(
+    connection: Connection,
+    claims: Mapping[str, Any],
+    client: Client,
+    *,
+    now: datetime,
+    address: str | None = None,
+    request_id: str | None = None,
+) -> Actor:
+    """The person whom an app acts for, within what they allowed it."""
+    held = await oauth_store.authorisation(connection, claims["grant"], now=now)
+    if held is None:
+        raise Unauthenticated("What this access token stands on was revoked, or has ended.")
+    return await accounts.actor_of(
+        connection,
+        held.user.username,
+        now=now,
+        client=client.client_id,
+        scopes=frozenset(claims["scope"].split()),
+        context=held.patient,
+        certificate=claims.get("certificate"),
+        address=address,
+        request_id=request_id,
+    )
 
 
 def _grantable(wanted: str, client: Client) -> frozenset[str]:
     own = frozenset(scope for scope in client.scopes if scope.startswith("system/"))
     asked = frozenset(wanted.split())
-    if not asked:
+    if not asked and own:
         return own
-    if beyond := sorted(scope for scope in asked if not scopes.within(scope, own)):
+    beyond = sorted(scope for scope in asked if not scopes.within(scope, own))
+    if beyond or not own:
         raise TokenError(
-            "invalid_scope", f"Not granted to this client: {' '.join(beyond)}.", client_id=client.client_id
+            "invalid_scope", f"Not granted to this client: {_shown(beyond)}.", client_id=client.client_id
         )
     return asked
 
 
+def _shown(texts: list[str]) -> str:
+    """Scopes as an error may repeat them (RFC 6749 appendix A.8: printable ASCII without quote and backslash)."""
+    text = " ".join(texts)[:200]
+    return "".join(sign if " " <= sign <= "~" and sign not in '"\\' else "?" for sign in text) or "nothing"
+
+
 async def forget_expired_assertions(tx: Connection, *, now: float | None = None) -> None:
-    """Delete the assertions that would be refused as expired in any case."""
+    """Delete what would be refused as expired in any case: assertions, codes, authorisations, launches."""
+    moment = now or time.time()
     await tx.execute(
-        "delete from oauth_assertion where expires < to_timestamp($1)",
-        (now or time.time()) - assertions.SKEW_S,
+        "delete from oauth_assertion where expires < to_timestamp($1)", moment - assertions.SKEW_S
     )
+    await oauth_store.forget(tx, now=datetime.fromtimestamp(moment, UTC))

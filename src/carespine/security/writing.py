@@ -72,9 +72,11 @@ class Writing(Reach):
         found = (await resources.lock(self.tx, [(resource_type, resource_id)])).get(
             (resource_type, resource_id)
         )
-        if self._is_restricted and not (found and await self._reaches([(found.patient, resource_type)])):
+        if self._is_restricted and not (found and await self._reaches([(found.patient, resource_type)], "d")):
             self._refuse("delete", what=f"{resource_type}/{resource_id}")
             raise NotFound(f"There is no {resource_type}/{resource_id}.")
+        if found and not found.deleted:
+            self._demand_scope("d", found, frozenset(index(json_text.read(found.body)).keys))
         self._match(found, if_match, f"{resource_type}/{resource_id}")
         if found is None or found.deleted:
             return None

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from carespine.kernel.errors import CarespineError, Invalid, NotFound, TooLarge
-from carespine.security.actor import TREATMENT
+from carespine.security.actor import PATIENT_REQUEST, TREATMENT
 from carespine.security.bearer import bearer_actor
+from carespine.security.dpop import Proof
 from carespine.spine.fhir_api import answer, formats, methods
 from carespine.spine.fhir_api.answer import Answer
 from carespine.spine.fhir_api.exchange import Exchange
@@ -71,8 +72,10 @@ class FhirEndpoint:
                 is_open=self._platform.settings.open,
                 address=address,
                 request_id=request_id,
+                proof=self._proof(scope, headers),
             )
-            exchange = Exchange(scope["method"], parts, pairs, headers, b"", actor, TREATMENT, self._base)
+            purpose = PATIENT_REQUEST if actor.kind == "patient" else TREATMENT
+            exchange = Exchange(scope["method"], parts, pairs, headers, b"", actor, purpose, self._base)
             if import_upload.is_upload(exchange):
                 return await import_upload.take(self._platform, exchange, scope, receive)
             body = await _body(receive, headers, self._limit)
@@ -81,6 +84,12 @@ class FhirEndpoint:
             return formats.in_xml(refused, scope["method"]) if in_xml else refused
         given = await self._platform.fhir.answer(replace(exchange, body=body))
         return replace(given, headers={**given.headers, **dict(actor.notices)}) if actor.notices else given
+
+    def _proof(self, scope: Scope, headers: dict[str, str]) -> Proof | None:
+        """The DPoP proof of the request, for the address that the client knows us by."""
+        text = headers.get("dpop")
+        url = self._base + scope["path"][len(PREFIX) :]
+        return Proof(text, scope["method"], url) if text else None
 
 
 def options(parts: tuple[str, ...]) -> Answer:

@@ -20,12 +20,19 @@ if TYPE_CHECKING:
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:\-]{1,128}")
 _log = structlog.get_logger("carespine.http")
 
-_CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; manifest-src 'self'"
-)
+
+def content_security_policy(*form_targets: str) -> str:
+    """The policy of a page whose forms may lead to these origins too, beside our own."""
+    targets = " ".join(("'self'", *form_targets))
+    return (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+        f"connect-src 'self'; form-action {targets}; frame-ancestors 'none'; "
+        "base-uri 'none'; manifest-src 'self'"
+    )
+
+
 _HEADERS = (
-    (b"content-security-policy", _CONTENT_SECURITY_POLICY.encode()),
+    (b"content-security-policy", content_security_policy().encode()),
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),

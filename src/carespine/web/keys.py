@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from carespine.security.keys import load_or_create
+from carespine.security.keys import KeyRing, load_or_create, load_or_create_rsa
 
 if TYPE_CHECKING:
-    from joserfc.jwk import ECKey
+    from joserfc.jwk import ECKey, RSAKey
 
     from carespine.web.settings import Settings
 
@@ -17,12 +17,17 @@ if TYPE_CHECKING:
 class Keys:
     """The server's own signing keys, one for each use."""
 
-    tokens: ECKey
+    tokens: KeyRing
+    identity: RSAKey
     audit: ECKey
     certificates: ECKey
 
     @classmethod
     def load(cls, settings: Settings) -> Keys:
         folder = settings.data.absolute() / "keys"
-        names = ("tokens", "audit", "certificates")
-        return cls(*(load_or_create(folder / f"{name}.jwk") for name in names))
+        return cls(
+            KeyRing(folder / "tokens.jwk"),
+            load_or_create_rsa(folder / "identity.jwk"),
+            load_or_create(folder / "audit.jwk"),
+            load_or_create(folder / "certificates.jwk"),
+        )

@@ -46,7 +46,12 @@ class Platform:
         audit = AuditLog(database, clock)
         door = Door(database, audit, clock)
         tokens = TokenService(
-            database, keys.tokens, clock, wiring.Certificates(clock), base_url=settings.address
+            database,
+            keys.tokens,
+            clock,
+            wiring.Certificates(clock),
+            base_url=settings.address,
+            identity_key=keys.identity,
         )
         fhir = FhirApi(door, Jobs(database), token_url=None if settings.open else tokens.token_url)
         announcer = Announcer()

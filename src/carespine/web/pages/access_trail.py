@@ -114,7 +114,7 @@ def as_lines(events: Iterable[tuple[datetime, dict[str, Any]]]) -> list[Access]:
 def _read(at: datetime, event: dict[str, Any]) -> tuple[Access, str]:
     """The event as a line without its thing, and the thing."""
     person, *others = event["agent"]
-    organisation = next((agent["who"]["identifier"]["value"] for agent in others), "")
+    organisation = next((agent["who"]["identifier"]["value"] for agent in others if "who" in agent), "")
     refused = event["outcome"] != SUCCESS
     verb, thing = _SPECIAL.get(event["subtype"][0]["code"]) or (_VERBS[event["action"]], _thing(event))
     purpose = event["purposeOfEvent"][0]["coding"][0]["code"]

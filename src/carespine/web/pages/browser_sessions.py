@@ -72,6 +72,7 @@ class BrowserSessions:
             landing=_LANDINGS[actor.kind],
             actor=actor,
             patient_id=actor.patient,
+            signed_in=session.started,
         )
 
     async def sign_in_token(self, request: Request) -> str:
@@ -98,7 +99,7 @@ class BrowserSessions:
             except Unauthenticated as error:
                 refused = error  # raised below, once the count of failures is stored
         if refused:
-            await self._on_record(_stranger(request), "login", detail=await self._known_name(user_name))
+            await self._on_record(stranger(request), "login", detail=await self._known_name(user_name))
             raise refused
         visitor = await self._open(request, value)
         if visitor is None:
@@ -141,5 +142,5 @@ def _address(request: Request) -> str | None:
     return request.client.host if request.client else None
 
 
-def _stranger(request: Request) -> Actor:
+def stranger(request: Request) -> Actor:
     return Actor("open", "not-signed-in", "Someone not signed in", "none", address=_address(request))

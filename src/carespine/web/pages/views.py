@@ -29,6 +29,7 @@ class Visitor:
     landing: str
     actor: Actor | None = None
     patient_id: str | None = None
+    signed_in: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from carespine.storage.sql import Arguments
 
 if TYPE_CHECKING:
     from carespine.fhir.search import Query
+    from carespine.storage.point_reads import PointReads
     from carespine.storage.rows import Stored
     from carespine.storage.search import Page
 
@@ -43,6 +44,17 @@ class Reading(Visit):
         where = self._reachable(arguments)
         found = await resources.read(
             self.tx, resource_type, resource_id, where=where, arguments=arguments.values[2:]
+        )
+        return self._seen(found, resource_type, resource_id, "read")
+
+    async def read_shared(self, reads: PointReads, resource_type: str, resource_id: str) -> Stored:
+        """As `read_stored`, but by statements that answer everyone who asks at this moment."""
+        self._demand(resource_type, "r", "read", what=f"{resource_type}/{resource_id}")
+        found = await reads.read(
+            resource_type,
+            resource_id,
+            reach=(self.actor, self.purpose),
+            reachable=lambda arguments, alias: self._reachable(arguments, alias=alias),
         )
         return self._seen(found, resource_type, resource_id, "read")
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from carespine.storage import index_rows
 from carespine.storage.bodies import pack, unpack
 from carespine.storage.rows import Stored, Write
+from carespine.storage.sql import Arguments
 from carespine.storage.types import type_name, type_number
 
 if TYPE_CHECKING:
@@ -43,6 +44,23 @@ async def read(
         *arguments,
     )
     return stored(row) if row else None
+
+
+async def read_many(
+    connection: Connection,
+    identities: Sequence[tuple[str, str]],
+    reachable: Callable[[Arguments, str], str],
+) -> dict[tuple[str, str], Stored]:
+    """The current versions of those (type, id) pairs that are there and within reach; also of deleted resources."""
+    arguments = Arguments([type_number(kind) for kind, _ in identities], [name for _, name in identities])
+    rows = await connection.fetch(
+        "select r.type, r.id, r.version, r.updated, r.deleted, r.body, r.patient, r.rid "  # noqa: S608
+        "from unnest($1::smallint[], $2::text[]) as wanted(type, id) "
+        f"join resource r on r.type = wanted.type and r.id = wanted.id where ({reachable(arguments, 'r')})",
+        *arguments.values,
+    )
+    found = [stored(row) for row in rows]
+    return {(item.type, item.id): item for item in found}
 
 
 async def read_version(

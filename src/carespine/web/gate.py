@@ -13,6 +13,7 @@ import structlog
 from carespine.kernel.errors import CarespineError, Issue
 from carespine.kernel.ids import new_id
 from carespine.spine.fhir_api import answer
+from carespine.web import logs
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -51,7 +52,8 @@ class Gate:
     def __init__(self, app: ASGIApp, *, limit: int, https: bool, longest_url: int = 16_384) -> None:
         self._app, self._limit, self._in_flight = app, limit, 0
         self._longest_url = longest_url
-        self._extra = (*_HEADERS, _HSTS) if https else _HEADERS
+        self._extra = [*_HEADERS, *([_HSTS] if https else []), _NO_STORE]
+        self._names = frozenset(name for name, _ in self._extra)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -94,21 +96,16 @@ class Gate:
         finally:
             self._in_flight -= 1
             spent = round((time.perf_counter() - started) * 1000, 1)
-            _log.info(
-                "request",
-                request_id=request_id,
-                method=scope["method"],
-                area=_area(scope),
-                status=status,
-                ms=spent,
-            )
+            logs.request(request_id, scope["method"], _area(scope), status, spent)
 
     def _dress(
         self, headers: Any, request_id: str, given: list[tuple[bytes, bytes]]
     ) -> list[tuple[bytes, bytes]]:
-        present = {name.lower() for name, _ in headers}
-        extra = [pair for pair in (*self._extra, _NO_STORE) if pair[0] not in present]
-        return [*headers, *extra, (b"x-request-id", request_id.encode()), *given]
+        dressed = [*headers, *given, (b"x-request-id", request_id.encode())]
+        present = {name for name, _ in dressed}
+        if present.isdisjoint(self._names):
+            return dressed + self._extra
+        return dressed + [pair for pair in self._extra if pair[0] not in present]
 
 
 def _request_id(scope: Scope) -> tuple[str, list[tuple[bytes, bytes]]]:

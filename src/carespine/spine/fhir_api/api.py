@@ -90,6 +90,10 @@ class FhirApi:
         interaction, writes = _route(exchange)
         if writes:
             return await retrying(lambda: self._write(interaction, exchange))
+        if interaction is interactions.read:
+            kind, resource_id = exchange.parts
+            item = await self._door.read(exchange.actor, kind, resource_id, purpose=exchange.purpose)
+            return interactions.shown(exchange, item)
         async with self._door.glance(exchange.actor, purpose=exchange.purpose) as session:
             return await interaction(session, exchange)
 

@@ -15,11 +15,16 @@ from carespine.spine.fhir_api.pairs import query_pairs
 if TYPE_CHECKING:
     from carespine.security.session import Session
     from carespine.spine.fhir_api.exchange import Exchange
+    from carespine.storage.rows import Stored
 
 
 async def read(session: Session, exchange: Exchange) -> Answer:
     """GET Type/id; 304 where If-None-Match or If-Modified-Since says that the client has it already."""
-    item = await session.read_stored(exchange.parts[0], exchange.parts[1])
+    return shown(exchange, await session.read_stored(exchange.parts[0], exchange.parts[1]))
+
+
+def shown(exchange: Exchange, item: Stored) -> Answer:
+    """The answer to a read of what was found."""
     if exchange.has(item.version):
         return Answer(304, None, answer.version_headers(item))
     since = exchange.if_modified_since()

@@ -17,8 +17,6 @@ _CONTINUED = ("definition", "comment", "requirements")
 
 def merge(element: Tree, change: Tree, source: str, *, typed: Callable[[str], list[Tree]]) -> None:
     """Change an element of a snapshot as a differential says. `source` is the URL of the definition."""
-    if "base" not in element and element.get("path") and "min" in element:
-        element["base"] = {"path": element["path"], "min": element["min"], "max": element["max"]}
     for name, value in change.items():
         if name in ("id", "path", "base"):
             continue

@@ -49,7 +49,7 @@ def _agrees(item: Item, rule: Rule, way: str, path: str, profile: Profile, check
             return _exists(rules, found)
         case "type":
             types = [each for one in rules for each in one.types]
-            return any(_is_of(each, types) for each in found) or _named_type(item, path, types)
+            return any(_is_of(each, types) for each in found) or _named_type(item, path, types, checker.scope)
         case "profile":
             urls = [url for one in rules for each in one.types for url in each.profiles]
             return any(checker.meets_one(each, urls) for each in found)
@@ -103,12 +103,16 @@ def _derives(name: str, ancestor: str) -> bool:
     )
 
 
-def _named_type(item: Item, path: str, types: list[TypeRule]) -> bool:
+def _named_type(item: Item, path: str, types: list[TypeRule], scope: Scope) -> bool:
     """For `resolve()`, what the reference itself names, where the resource is not at hand."""
-    if not steps(path) or steps(path)[-1][0] != "resolve" or not isinstance(item.value, dict):
+    before, call, after = path.rpartition("resolve()")
+    if not call or after:
         return False
-    named = reference_text.type_of(str(item.value.get("reference", ""))) or item.value.get("type")
-    return any(named == each.code for each in types)
+    references = (each.value for each in select(item, before, scope) if isinstance(each.value, dict))
+    named = {
+        reference_text.type_of(str(each.get("reference", ""))) or each.get("type") for each in references
+    }
+    return any(each.code in named for each in types)
 
 
 def select_rules(rule: Rule, path: str, profile: Profile, checker: Checker) -> list[Rule]:

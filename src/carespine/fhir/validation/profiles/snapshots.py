@@ -23,6 +23,11 @@ _EXTENSION_SLICING: Tree = {
     "ordered": False,
     "rules": "open",
 }
+_TYPE_SLICING: Tree = {
+    "discriminator": [{"type": "type", "path": "$this"}],
+    "ordered": False,
+    "rules": "open",
+}
 # Ours: profiles on profiles. The deepest official chain has four.
 _DEEPEST = 30
 
@@ -67,6 +72,11 @@ def snapshot(definition: Tree, find: Find = conformance.read, depth: int = 0) ->
         root = Node({"id": name, "path": name}, name)
     else:
         root = _renamed(_elements(base_url, find, depth), name)
+        if definition.get("derivation") != "constraint":
+            root.element.pop("base", None)  # a new type is the base of its own root
+            if definition.get("kind") in ("resource", "primitive-type"):
+                for each in root.children:
+                    each.element.pop("slicing", None)
     builder = _Builder(definition, root, find, depth)
     for element in definition.get("differential", {}).get("element", ()):
         builder.apply(element)
@@ -135,6 +145,8 @@ class _Builder:
         # A new type's own elements are new; a profile may only narrow what is there.
         self.adds = definition.get("derivation") != "constraint"
         self._latest: dict[str, str] = {}
+        self._choices: dict[int, list[Tree]] = {}
+        self._new: list[Node] = []
 
     def apply(self, element: Tree) -> None:
         """Apply one element of the differential."""
@@ -150,9 +162,22 @@ class _Builder:
         element = node.element
         element.setdefault("min", 0)
         element.setdefault("max", "*")
+        if node in self._new:
+            self._implied(element)
         if "base" not in element:
             element["base"] = {"path": element["path"], "min": element["min"], "max": element["max"]}
         return element
+
+    def _implied(self, element: Tree) -> None:
+        """A new element keeps the constraints that every element, and every extension, keeps."""
+        codes = [str(part["code"]) for part in element.get("type", ())]
+        if any(code.startswith(_FHIRPATH) or code == "Resource" for code in codes):
+            return
+        own = {each["key"] for each in element.get("constraint", ())}
+        rows = self._constraints_of("Extension" if codes == ["Extension"] else "Element")
+        inherited = [each for each in rows if each["key"] not in own]
+        if inherited:
+            element["constraint"] = [*inherited, *element.get("constraint", ())]
 
     # --- finding the place ---------------------------------------------------------------------
 
@@ -190,11 +215,14 @@ class _Builder:
         child = node.child(name) or node.child(f"{name}[x]")
         if child is None:
             child, slice_name = self._choice(node, name, slice_name)
+            if child is not None and slice_name is not None:
+                self._only(child, slice_name)
         if child is None:
             if not self.adds:
                 raise NoSnapshot(f"{self.url} speaks of {element['path']}, which its base does not have")
             child = Node({}, name)
             node.children.append(child)
+            self._new.append(child)
         return child if slice_name is None else self._sliced(child, slice_name)
 
     def _choice(self, node: Node, name: str, slice_name: str | None) -> tuple[Node | None, str | None]:
@@ -204,9 +232,20 @@ class _Builder:
             if each.name != stem and name.startswith(stem):
                 kind = name[len(stem) :]
                 codes = {str(part["code"]) for part in each.element.get("type", ())}
-                if kind in {code[:1].upper() + code[1:] for code in codes}:
+                if kind in {_capital(code) for code in codes}:
                     return each, slice_name or name
         return None, slice_name
+
+    def _only(self, node: Node, slice_name: str) -> None:
+        """A choice that a differential speaks of by a JSON name (`valueQuantity`) may be of no other type."""
+        if node.slice(slice_name) is not None:
+            return
+        kind = slice_name[len(node.name) - 3 :]
+        types = self._choices.setdefault(id(node), node.element.get("type", []))
+        chosen = [part for part in types if _capital(part["code"]) == kind]
+        narrowed = [] if "slicing" not in node.element else node.element["type"]
+        node.element["type"] = copy.deepcopy([*narrowed, *(part for part in chosen if part not in narrowed)])
+        node.element["slicing"] = {**copy.deepcopy(_TYPE_SLICING), "rules": "closed"}
 
     def _sliced(self, node: Node, name: str) -> Node:
         outer, slash, _ = name.rpartition("/")
@@ -216,6 +255,7 @@ class _Builder:
             return found
         element = without_slicing(holder.element)
         element["sliceName"] = name
+        element["min"] = 0  # that there must be one of all does not say that there must be one of each
         made = Node(element, node.name, name, [_copied(each) for each in holder.children])
         if node.name.endswith("[x]"):
             self._type_slice(node, made, name)
@@ -226,17 +266,9 @@ class _Builder:
 
     def _type_slice(self, node: Node, made: Node, name: str) -> None:
         """A slice of a choice is named after its type, and being of a type tells its slices apart."""
-        node.element.setdefault(
-            "slicing",
-            {"discriminator": [{"type": "type", "path": "$this"}], "ordered": False, "rules": "open"},
-        )
-        made.element["min"] = 0
+        node.element.setdefault("slicing", copy.deepcopy(_TYPE_SLICING))
         kind = name[len(node.name) - 3 :]
-        fitting = [
-            part
-            for part in node.element.get("type", ())
-            if part["code"][:1].upper() + part["code"][1:] == kind
-        ]
+        fitting = [part for part in node.element.get("type", ()) if _capital(part["code"]) == kind]
         if fitting:
             made.element["type"] = copy.deepcopy(fitting)
 
@@ -257,13 +289,16 @@ class _Builder:
         profiles = types[0].get("profile", ())
         code = str(types[0]["code"])
         url = profiles[0] if len(profiles) == 1 else code if code.startswith("http") else _URL + code
-        if code.startswith(_FHIRPATH) or (code in ("BackboneElement", "Element") and self.adds):
+        if code.startswith(_FHIRPATH):
             return
         try:
             elements = _elements(url, self.find, self.depth)
         except NoSnapshot:
             elements = _elements(_URL + code, self.find, self.depth)
         node.children = _renamed(elements, node.name).children
+        if self.adds and self.definition.get("kind") == "resource":
+            for each in node.children:
+                each.element.pop("slicing", None)
 
     def _at(self, id_: str) -> Node | None:
         node: Node | None = self.root
@@ -281,6 +316,10 @@ class _Builder:
             return []
         rows: list[Tree] = found["snapshot"]["element"][0].get("constraint", [])
         return rows
+
+
+def _capital(code: str) -> str:
+    return code[:1].upper() + code[1:]
 
 
 def _copied(node: Node) -> Node:

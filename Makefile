@@ -7,7 +7,7 @@ ARGS ?=
 PYTEST := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench docs build browser lock clean
+.PHONY: help setup demo test check bench crash docs build browser lock clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ check: setup ## Format, lint, types, layers, generated pages
 
 bench: setup ## Every benchmark, one after the other
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+crash: setup ## A minute of kill -9 under load; ARGS="--kills 200" for the long run
+	@$(BIN)/python tools/crash_harness.py $(or $(ARGS),--seconds 60)
 
 docs: setup ## Generate the generated pages of docs/
 	@$(BIN)/python tools/generate_docs.py

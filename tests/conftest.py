@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -27,6 +28,12 @@ def pytest_pycollect_makeitem(name: str, obj: object) -> None:
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def is_long() -> bool:
+    """Whether the long packs are wanted (CARESPINE_LONG=1)."""
+    return os.environ.get("CARESPINE_LONG", "") not in ("", "0")
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 import asyncpg
@@ -73,6 +73,11 @@ class Database:
         except _AWAY as error:
             raise Unavailable("The database cannot be reached.") from error
 
+    @property
+    def connections(self) -> tuple[int, int]:
+        """How many connections there are, and how many of them are without work."""
+        return (self._pool.get_size(), self._pool.get_idle_size()) if self._pool is not None else (0, 0)
+
     async def close(self) -> None:
         if self._pool is not None:
             await self._pool.close()
@@ -89,18 +94,23 @@ class Database:
             raise Unavailable("The database is not open.")
         try:
             connection = await self._pool.acquire()
-        except _AWAY as error:
+        except (asyncpg.InternalClientError, *_AWAY) as error:
             raise Unavailable(_TRY_AGAIN) from error
         try:
             yield connection
-        except _LOST as error:
-            raise Unavailable(_TRY_AGAIN) from error
         except _TOO_SLOW as error:
             raise TooCostly("This asks more of the database than it may: narrow the search.") from error
+        except asyncpg.InternalClientError as error:
+            # The connection was cut in a moment that the driver does not know how to tell.
+            connection.terminate()
+            raise Unavailable(_TRY_AGAIN) from error
+        except (ConnectionError, *_LOST) as error:
+            raise Unavailable(_TRY_AGAIN) from error
         except _NOT_TEXT as error:
             raise Invalid("A text holds a character that cannot be stored (U+0000).") from error
         finally:
-            await self._pool.release(connection)
+            with suppress(*_AWAY):  # a connection that was lost cannot be given back; what was done stands
+                await self._pool.release(connection)
 
     @asynccontextmanager
     async def dedicated(self) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:

@@ -20,18 +20,22 @@ from carespine.security import audit_seal
 from carespine.security.tokens import forget_expired_assertions
 from carespine.storage.bell import Bell
 from carespine.storage.jobs import forget_expired
-from carespine.web import discovery, logs, pages, wiring, workers
+from carespine.web import discovery, logs, metrics, pages, tracing, wiring, workers
 from carespine.web.cors import Cors
 from carespine.web.fhir_endpoint import PREFIX, FhirEndpoint
 from carespine.web.gate import Gate
+from carespine.web.metrics import Meter
+from carespine.web.places import Places
 from carespine.web.platform import Platform
 from carespine.web.settings import RUN_VARIABLE, Settings
 
 if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 _SEAL_EVERY_S = 2.0
 _FORGET_EVERY_S = 60.0
+_LOOK_EVERY_S = 2.0
 _PARENT_CHECK_S = 0.2
 _log = structlog.get_logger("carespine.jobs")
 
@@ -52,7 +56,8 @@ def build(platform: Platform) -> ASGIApp:
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         await platform.open()
         bell = Bell(platform.database)
-        work = (_seal(platform), _forget(platform), bell.run(), workers.runner(platform, bell).run())
+        own = (_seal(platform, meter), _forget(platform, meter), _look_at_connections(platform, meter))
+        work = (*own, bell.run(), workers.runner(platform, bell).run())
         jobs = [asyncio.create_task(each) for each in work]
         try:
             yield
@@ -61,8 +66,12 @@ def build(platform: Platform) -> ASGIApp:
                 job.cancel()
             await asyncio.gather(*jobs, return_exceptions=True)
             await platform.close()
+            if traces is not None:
+                traces.shutdown()
 
-    routes = [*discovery.routes(platform), *wiring.routes(platform), *pages.routes(platform)]
+    meter, traces = metrics.Meter(), tracing.provider()
+    routes: list[BaseRoute] = [metrics.route(meter, platform.settings), *discovery.routes(platform)]
+    routes += [*wiring.routes(platform), *pages.routes(platform)]
     handlers = {CarespineError: pages.on_error, HTTPException: pages.on_http_error}
     rest = Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
     rest.state.platform = platform
@@ -83,24 +92,33 @@ def build(platform: Platform) -> ASGIApp:
         limit=settings.max_in_flight,
         https=settings.address.startswith("https://"),
         longest_url=settings.max_url_kb * 1024,
+        places=Places(routes),
+        meter=meter,
+        tracing=tracing.Tracing(traces) if traces is not None else None,
     )
 
 
-async def _seal(platform: Platform) -> None:
+async def _seal(platform: Platform, meter: Meter) -> None:
     """Seal the audit trail every two seconds, whatever happens to one attempt."""
     while True:
         await asyncio.sleep(_SEAL_EVERY_S)
-        with _reported("seal the audit trail"):
+        with _reported("seal the audit trail", meter):
             async with platform.database.transaction() as tx:
                 await audit_seal.seal(tx, platform.keys.audit, platform.clock)
 
 
-async def _forget(platform: Platform) -> None:
+async def _look_at_connections(platform: Platform, meter: Meter) -> None:
     while True:
-        with _reported("forget expired assertions"):
+        meter.look_at(platform.database)
+        await asyncio.sleep(_LOOK_EVERY_S)
+
+
+async def _forget(platform: Platform, meter: Meter) -> None:
+    while True:
+        with _reported("forget expired assertions", meter):
             async with platform.database.transaction() as tx:
                 await forget_expired_assertions(tx)
-        with _reported("forget expired jobs"):
+        with _reported("forget expired jobs", meter):
             async with platform.database.transaction() as tx:
                 await forget_expired(tx, now=platform.clock())
         await asyncio.sleep(_FORGET_EVERY_S)
@@ -109,13 +127,14 @@ async def _forget(platform: Platform) -> None:
 class _reported(suppress):  # noqa: N801 -- used like the context manager that it extends
     """Log a job's failure and let the job go on to its next turn."""
 
-    def __init__(self, job: str) -> None:
+    def __init__(self, job: str, meter: Meter) -> None:
         super().__init__(Exception)
-        self._job = job
+        self._job, self._meter = job, meter
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
         if error is not None and not isinstance(error, asyncio.CancelledError):
             _log.error("job failed", job=self._job, error=type(error).__name__)
+            self._meter.failed(self._job)
         return super().__exit__(kind, error, trace)  # type: ignore[arg-type]
 
 

@@ -14,9 +14,14 @@ from carespine.kernel.errors import CarespineError, Issue
 from carespine.kernel.ids import new_id
 from carespine.spine.fhir_api import answer
 from carespine.web import logs
+from carespine.web.metrics import Meter
+from carespine.web.places import Places, method
+from carespine.web.tracing import finish
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from carespine.web.tracing import Tracing
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:\-]{1,128}")
 _log = structlog.get_logger("carespine.http")
@@ -41,6 +46,8 @@ _HEADERS = (
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
 )
 _PLACES = 8
+# What tells an orchestrator how the server is: it must not be restarted because it has much to do.
+_ALWAYS = ("/health", "/metrics")
 _NO_STORE = (b"cache-control", b"no-store")
 # Minimum standard SE-03: one year at least.
 _HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
@@ -49,19 +56,41 @@ _HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 class Gate:
     """The outermost layer. `limit` requests are at work at once; the next is told to come back."""
 
-    def __init__(self, app: ASGIApp, *, limit: int, https: bool, longest_url: int = 16_384) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        limit: int,
+        https: bool,
+        longest_url: int = 16_384,
+        places: Places | None = None,
+        meter: Meter | None = None,
+        tracing: Tracing | None = None,
+    ) -> None:
         self._app, self._limit, self._in_flight = app, limit, 0
         self._longest_url = longest_url
         self._extra = [*_HEADERS, *([_HSTS] if https else []), _NO_STORE]
         self._names = frozenset(name for name, _ in self._extra)
+        self._places, self._meter, self._tracing = places or Places(), meter or Meter(), tracing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started = time.perf_counter()
         request_id, given = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
+        if self._tracing is None:
+            await self._answer(scope, receive, send, request_id, given)
+            return
+        with self._tracing.request(scope, request_id) as span:
+            status = await self._answer(scope, receive, send, request_id, given)
+            finish(span, scope, self._places.template(scope), status)
+
+    async def _answer(
+        self, scope: Scope, receive: Receive, send: Send, request_id: str, given: list[tuple[bytes, bytes]]
+    ) -> int:
+        """Have the request answered, and account for it; the status."""
+        started = time.perf_counter()
         status = 500
         answered = False
 
@@ -72,21 +101,21 @@ class Gate:
                 message["headers"] = self._dress(message.get("headers", ()), request_id, given)
             await send(message)
 
-        if self._in_flight >= self._limit:
-            await reply(dressed, 429, _BUSY, headers=[(b"retry-after", b"1")])
-            return
-        if len(scope["path"]) + len(scope["query_string"]) > self._longest_url:
-            await reply(dressed, 414, _TOO_LONG)
-            return
         self._in_flight += 1
+        self._meter.began()
         try:
-            await self._app(scope, receive, dressed)
+            if self._in_flight > self._limit and scope["path"] not in _ALWAYS:
+                await reply(dressed, 429, _BUSY, headers=[(b"retry-after", b"1")])
+            elif len(scope["path"]) + len(scope["query_string"]) > self._longest_url:
+                await reply(dressed, 414, _TOO_LONG)
+            else:
+                await self._app(scope, receive, dressed)
         except Exception as error:
             _log.error(
                 "request failed",
                 request_id=request_id,
-                method=scope["method"],
-                area=_area(scope),
+                method=method(scope),
+                area=self._places.area(scope),
                 error=type(error).__name__,
                 where=_places(error),
             )
@@ -95,8 +124,11 @@ class Gate:
             await reply(dressed, 500, _BROKEN)
         finally:
             self._in_flight -= 1
-            spent = round((time.perf_counter() - started) * 1000, 1)
-            logs.request(request_id, scope["method"], _area(scope), status, spent)
+            self._meter.ended()
+            spent = time.perf_counter() - started
+            self._meter.answered(self._places.template(scope), method(scope), status, spent)
+            logs.request(request_id, method(scope), self._places.area(scope), status, round(spent * 1000, 1))
+        return status
 
     def _dress(
         self, headers: Any, request_id: str, given: list[tuple[bytes, bytes]]
@@ -123,11 +155,6 @@ def _places(error: Exception) -> list[str]:
     """Where it went wrong, innermost last. Not the error's own text: that may hold what a patient is called."""
     frames = traceback.extract_tb(error.__traceback__)[-_PLACES:]
     return [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
-
-
-def _area(scope: Scope) -> str:
-    """The first two segments of the path: enough to know the part, too little to name a patient."""
-    return "/".join(scope["path"].split("/")[1:3])[:60]
 
 
 async def reply(

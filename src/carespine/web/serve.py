@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import shutil
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 from granian.constants import Interfaces, Loops
@@ -20,6 +22,7 @@ from carespine.kernel.errors import Misconfigured
 from carespine.storage.embedded import EmbeddedPostgres
 from carespine.storage.migrate import migrate
 from carespine.web.keys import Keys
+from carespine.web.metrics import FOLDER_VARIABLE
 from carespine.web.settings import RUN_VARIABLE, Settings
 
 _READY_WITHIN_S = 30.0
@@ -51,6 +54,7 @@ def serve(settings: Settings, *, on_ready: Callable[[str], None]) -> None:
         os.environ[RUN_VARIABLE] = json.dumps(
             {"settings": settings.model_dump(mode="json"), "database_url": url}
         )
+        os.environ[FOLDER_VARIABLE] = str(_metrics_folder(settings))
         # Forked workers would inherit locks that other threads hold, the import system's among them.
         multiprocessing.set_start_method("spawn", force=True)
         threading.Thread(target=_announce, args=(settings, on_ready), daemon=True).start()
@@ -67,6 +71,17 @@ def serve(settings: Settings, *, on_ready: Callable[[str], None]) -> None:
             workers_kill_timeout=10,
             log_level=LogLevels.error,
         ).serve()
+
+
+def _metrics_folder(settings: Settings) -> Path:
+    """A new folder for this server's figures; those of servers that are gone are removed."""
+    folder = settings.data.absolute() / "metrics"
+    for old in folder.glob("*"):
+        if old.name.isdigit() and (not Path(f"/proc/{old.name}").exists() or int(old.name) == os.getpid()):
+            shutil.rmtree(old, ignore_errors=True)
+    own = folder / str(os.getpid())
+    own.mkdir(parents=True)
+    return own
 
 
 def _with_port(settings: Settings) -> Settings:

@@ -24,6 +24,8 @@ from carespine.kernel.errors import Misconfigured
 from carespine.web.cors import EVERY_ORIGIN
 
 CONFIG_FILE = Path("carespine.toml")
+# Variables of ours that are no settings: the first asks the tests for their long packs.
+_NOT_SETTINGS = {"CARESPINE_LONG"}
 # How the server hands its settings to its worker processes; not for people to set.
 RUN_VARIABLE = "_CARESPINE_RUN"
 
@@ -78,6 +80,11 @@ class Settings(BaseSettings):
         "public",
         pattern="^(public|private|any)$",
         description="Addresses that imports and notifications may call: public ones; private networks too; or any.",
+    )
+    metrics_token: str = Field(
+        "",
+        description="What Prometheus must send as a bearer token to read /metrics; without it only a server on a "
+        "loopback address, with no proxy before it, shows them.",
     )
     security_contact: str = Field(
         "mailto:security@carespine.example",
@@ -167,7 +174,7 @@ def is_loopback(host: str) -> bool:
 
 def load(**given: object) -> Settings:
     """The settings, with what the command line gave (None: not given) above all; raises Misconfigured."""
-    known = {f"CARESPINE_{name.upper()}" for name in Settings.model_fields}
+    known = {f"CARESPINE_{name.upper()}" for name in Settings.model_fields} | _NOT_SETTINGS
     if unknown := sorted(name for name in os.environ if name.startswith("CARESPINE_") and name not in known):
         raise Misconfigured(f"There is no setting {', '.join(unknown)}: is it misspelt?")
     try:

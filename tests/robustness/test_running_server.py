@@ -1,0 +1,186 @@
+"""A real server under way: its figures, its log, too many requests, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import signal
+from collections import Counter
+from collections.abc import Iterator
+
+import httpx
+import psycopg
+import pytest
+from api import fresh_database
+from live import Live, live
+
+from carespine.kernel.nhs_number import synthetic
+from carespine.storage.embedded import EmbeddedPostgres
+
+JSON = {"content-type": "application/fhir+json"}
+NUMBER = synthetic(7)
+SECRETS = (
+    NUMBER,
+    "Zebedee",
+    "Unlikely-Name",
+    "zeb-1",
+    "1961-02-03",
+    "Rosemary Lane",
+    "SECRET-TOKEN",
+    "zeb@example",
+)
+PATIENT = {
+    "resourceType": "Patient",
+    "id": "zeb-1",
+    "identifier": [{"system": "https://fhir.nhs.uk/Id/nhs-number", "value": NUMBER}],
+    "name": [{"family": "Unlikely-Name", "given": ["Zebedee"]}],
+    "birthDate": "1961-02-03",
+    "address": [{"line": ["7 Rosemary Lane"]}],
+    "telecom": [{"system": "email", "value": "zeb@example"}],
+}
+
+
+@pytest.fixture(scope="module")
+def server(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """Two processes that have little room: eight requests and two connections each, and log all they can."""
+    with (
+        fresh_database(postgres) as url,
+        live(
+            url,
+            tmp_path_factory.mktemp("live"),
+            workers=2,
+            max_in_flight=8,
+            database_connections=2,
+            log_level="debug",
+        ) as running,
+    ):
+        yield running
+
+
+def figures(server: Live, name: str) -> dict[tuple[tuple[str, str], ...], float]:
+    """The series of one metric, by their labels."""
+    text = httpx.get(f"{server.address}/metrics", trust_env=False).text
+    found = {}
+    for line in text.splitlines():
+        if match := re.fullmatch(rf"{name}(?:{{(.*)}})? (\S+)", line):
+            labels = tuple(sorted(re.findall(r'(\w+)="([^"]*)"', match[1] or "")))
+            found[labels] = float(match[2])
+    return found
+
+
+def test_figures_of_all_processes_are_added_up_and_name_routes_not_ids(server: Live) -> None:
+    asked = [
+        ("PUT", "Patient/zeb-1"),
+        *[("GET", "Patient/zeb-1")] * 12,
+        ("GET", f"Patient?identifier={NUMBER}"),
+    ]
+    asked += [
+        ("GET", "Patient/zeb-1/_history/1"),
+        ("GET", "Patient/zeb-1/$everything"),
+        ("GET", f"{NUMBER}/zeb-1"),
+    ]
+    asked += [("BREW", "Patient"), ("POST", "Patient/$zeb-1")]
+    for method, url in asked:  # a connection each, so that both processes have some
+        body = json.dumps(PATIENT) if method in ("PUT", "POST") else None
+        httpx.request(method, f"{server.fhir}/{url}", content=body, headers=JSON, trust_env=False)
+    httpx.get(f"{server.address}/no-such-page/{NUMBER}", trust_env=False)
+    counted: Counter[tuple[str, str, str]] = Counter()
+    for labels, value in figures(server, "carespine_requests_total").items():
+        named = dict(labels)
+        counted[named["route"], named["method"], named["status"]] += int(value)
+    assert counted["/fhir/{type}/{id}", "PUT", "201"] == 1
+    assert counted["/fhir/{type}/{id}", "GET", "200"] == 12
+    assert counted["/fhir/{type}", "GET", "200"] == 1
+    assert counted["/fhir/{type}/{id}/_history/{version}", "GET", "200"] == 1
+    assert counted["/fhir/{type}/{id}/$everything", "GET", "200"] == 1
+    assert counted["/fhir/{unknown}/{id}", "GET", "404"] == 1
+    assert counted["/fhir/{type}/{unknown}", "POST", "404"] == 1
+    assert counted["/fhir/{type}", "other", "405"] == 1
+    assert counted["{unknown}", "GET", "404"] >= 1
+    assert figures(server, "carespine_requests_in_progress") == {(): 1.0}  # the one that asks
+    assert 2 <= figures(server, "carespine_database_connections")[()] <= 4
+    text = httpx.get(f"{server.address}/metrics", trust_env=False).text
+    assert not [secret for secret in SECRETS if secret in text]
+
+
+def test_a_log_at_its_loudest_names_no_patient_and_no_secret(server: Live) -> None:
+    """A journey with everything that could go wrong on the way, then a search of every line for what must not be."""
+    bearer = {"authorization": "Bearer SECRET-TOKEN"}
+    bad = {**PATIENT, "gender": "Zebedee"}
+    with httpx.Client(base_url=server.fhir, headers=JSON, trust_env=False) as http:
+        http.put("/Patient/zeb-1", json=PATIENT)
+        http.put("/Patient/zeb-1", json=PATIENT, headers={"if-match": 'W/"99"'})
+        http.put("/Patient/zeb-1", json=bad)
+        http.post("/Patient", content=json.dumps(PATIENT)[:-9])
+        http.post("", json={"resourceType": "Bundle", "type": "batch", "entry": [{"resource": PATIENT}]})
+        http.get("/Patient", params={"name": "Unlikely-Name", "birthdate": "1961-02-03"})
+        http.get("/Patient", params={"identifier": NUMBER, "unknown": "Zebedee"})
+        http.get(f"/{NUMBER}")
+        http.get(f"/Patient/{NUMBER}/zeb-1/Zebedee")
+        http.get("/Patient/zeb-1", headers=bearer)
+        http.get("/Patient/zeb-1", headers={"x-request-id": "two words zeb-1"})
+        http.post(
+            f"{server.address}/oauth/token", data={"client_assertion": "SECRET-TOKEN", "client_id": "zeb-1"}
+        )
+        http.post(f"{server.address}/sign-in", data={"username": "zeb-1", "password": "SECRET-TOKEN"})
+        http.get(f"{server.address}/practice/patients/zeb-1/summary")
+    log = server.log.read_text()
+    lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+    assert len([line for line in lines if line["event"] == "request"]) >= 14
+    assert all(line.get("request_id") for line in lines if line["event"] == "request")
+    assert {line["status"] for line in lines if line["event"] == "request"} >= {200, 400, 401, 404, 412}
+    assert not [secret for secret in SECRETS if secret in log]
+
+
+async def get(server: Live, path: str) -> tuple[int, bytes]:
+    """Status and head of an answer, on a connection of its own: 500 clients should cost little."""
+    host, port = server.address.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(f"GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n".encode())
+    answer = await reader.read()
+    writer.close()
+    head = answer.partition(b"\r\n\r\n")[0]
+    return int(head.split()[1]), head.lower()
+
+
+async def test_five_hundred_requests_at_once_are_answered_or_told_to_come_back(server: Live) -> None:
+    replies = await asyncio.gather(*(get(server, "/fhir/Patient?name=unlikely") for _ in range(500)))
+    counted = Counter(status for status, _ in replies)
+    assert set(counted) <= {200, 429}
+    assert counted[200] >= 16
+    assert all(b"retry-after: 1" in head for status, head in replies if status == 429)
+    assert (await get(server, "/health"))[0] == 200
+    assert (await get(server, "/fhir/Patient?name=unlikely"))[0] == 200
+
+
+async def test_at_its_end_the_server_finishes_what_it_has_begun(server: Live) -> None:
+    """Under load: every write that is stored was acknowledged, and none was acknowledged that is not stored."""
+    acknowledged: set[str] = set()
+    enough = asyncio.Event()
+
+    async def write(name: str) -> None:
+        async with httpx.AsyncClient(base_url=server.fhir, timeout=30, trust_env=False) as http:
+            for number in range(10_000):
+                organisation = {"resourceType": "Organization", "id": f"{name}-{number}", "name": "x"}
+                url = f"/Organization/{organisation['id']}"
+                try:
+                    reply = await http.put(url, json=organisation, headers=JSON)
+                except httpx.TransportError:
+                    if enough.is_set():
+                        return
+                    raise
+                assert reply.status_code in (201, 429, 503), reply.text
+                if reply.status_code == 201:
+                    acknowledged.add(organisation["id"])
+                if len(acknowledged) >= 50:
+                    enough.set()
+
+    writers = [asyncio.create_task(write(f"w{number}")) for number in range(12)]
+    await enough.wait()
+    server.process.send_signal(signal.SIGTERM)
+    await asyncio.gather(*writers)
+    assert server.process.wait(timeout=30) == 0
+    with psycopg.connect(server.database_url) as connection:
+        rows = connection.execute("select id from resource where id like 'w%'").fetchall()
+    assert acknowledged == {name for (name,) in rows}

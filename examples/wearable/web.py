@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from wearable import capability, keys, sandbox
+from wearable import assurance, capability, keys, sandbox
 from wearable.errors import Refusal
 from wearable.fhir import Fhir
 from wearable.guard import Guard
@@ -137,6 +137,22 @@ def _public(parts: Service) -> list[Route]:
         until = (datetime.now(UTC) + timedelta(days=days)).isoformat(timespec="seconds")
         return PlainTextResponse(f"Contact: mailto:security@{parts.fhir.product}.example\nExpires: {until}\n")
 
+    async def assurance_list(_: Request) -> Response:
+        kinds = assurance.documents(parts.product, parts.version, today=datetime.now(UTC).date())
+        return JSONResponse({"documents": {kind: f"{parts.base}/assurance/{kind}.jws" for kind in kinds}})
+
+    async def assurance_document(request: Request) -> Response:
+        text = assurance.signed(
+            request.path_params["kind"],
+            product=parts.product,
+            version=parts.version,
+            key=parts.key,
+            defects=parts.defects,
+        )
+        if text is None:
+            raise Refusal(404, "not-found", "there is no such document")
+        return Response(text, media_type="application/jose")
+
     async def about(_: Request) -> Response:
         return JSONResponse(description(parts))
 
@@ -159,6 +175,8 @@ def _public(parts: Service) -> list[Route]:
         Route("/.well-known/smart-configuration", smart),
         Route("/.well-known/jwks.json", jwks),
         Route("/.well-known/security.txt", security_txt),
+        Route("/.well-known/assurance.json", assurance_list),
+        Route("/assurance/{kind}.jws", assurance_document),
         Route("/oauth/token", token, methods=["POST"]),
     ]
 

@@ -18,6 +18,7 @@ from carespine.cli import (
     devices,
     doctor,
     load,
+    reindex,
     serve,
     standards,
     terminology,
@@ -33,6 +34,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 serve.register(app)
+reindex.register(app)
 demo.register(app)
 load.register(app)
 terminology.register(app)

@@ -6,7 +6,7 @@ Read from one compiled data file on first use; every answer is cached and must n
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -196,16 +196,57 @@ def compartment(name: str) -> Mapping[str, tuple[str, ...]]:
 
 @cache
 def search_parameters(resource_type: str) -> Mapping[str, SearchParameter]:
-    """Code -> search parameter of a resource type, with those of Resource and DomainResource (`_id`, ...)."""
+    """Code -> search parameter of a resource type, with those of Resource and DomainResource (`_id`, ...), and those
+    that were added at run time."""
+    return MappingProxyType({**official_parameters(resource_type), **_added.get(resource_type, {})})
+
+
+@cache
+def official_parameters(resource_type: str) -> Mapping[str, SearchParameter]:
+    """The same, of R4 alone."""
     bases = ancestors(resource_type)
     found = {}
     for code, kind, url, declared, expression, targets, components in _data()["parameters"]:
         if not any(base in declared for base in bases):
             continue
-        own = " | ".join(part for part in split_alternatives(expression) if _applies(part, bases))
+        own = alternatives_for(expression, resource_type)
         parts = tuple((part[0], part[1]) for part in components)
         found[code] = SearchParameter(code, kind, own, tuple(targets), parts, url)
     return MappingProxyType(found)
+
+
+# Added at run time, by type and code; and the (type, code) by which not everything is indexed yet.
+_added: Mapping[str, Mapping[str, SearchParameter]] = MappingProxyType({})
+_unready: frozenset[tuple[str, str]] = frozenset()
+_on_change: list[Callable[[], None]] = []
+
+
+def add_parameters(
+    added: Mapping[str, Mapping[str, SearchParameter]], *, unready: frozenset[tuple[str, str]]
+) -> None:
+    """Replace the parameters that were added to R4's own, for this process. All that was derived is forgotten."""
+    global _added, _unready
+    _added, _unready = added, unready
+    search_parameters.cache_clear()
+    search_parameter_by_url.cache_clear()
+    for forget in _on_change:
+        forget()
+
+
+def forget_on_change(*forget: Callable[[], None]) -> None:
+    """Have caches that were derived from search parameters emptied when parameters are added or go."""
+    _on_change.extend(forget)
+
+
+def is_ready(resource_type: str, code: str) -> bool:
+    """Whether everything stored is indexed by a parameter."""
+    return (resource_type, code) not in _unready
+
+
+def alternatives_for(expression: str, resource_type: str) -> str:
+    """Those alternatives of an expression that are about a type."""
+    bases = ancestors(resource_type)
+    return " | ".join(part for part in split_alternatives(expression) if _applies(part, bases))
 
 
 @cache

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from carespine.fhir.search import added
 from carespine.kernel import nhs_number
 from carespine.kernel.errors import Conflict, Unprocessable
 from carespine.kernel.ids import patient_key
 from carespine.security import consent
 from carespine.security.audit_event import ODS_SYSTEM
+from carespine.storage import search_parameters
+from carespine.storage.search_parameters import ParameterRow
 
 if TYPE_CHECKING:
     from carespine.storage.database import Connection
@@ -40,6 +43,8 @@ async def file(tx: Connection, tree: dict[str, Any]) -> None:
             await _file_organisation(tx, tree)
         case "Consent":
             await consent.file(tx, tree)
+        case "SearchParameter":
+            await _file_parameter(tx, tree)
 
 
 async def unfile(tx: Connection, resource_type: str, resource_id: str) -> None:
@@ -50,6 +55,26 @@ async def unfile(tx: Connection, resource_type: str, resource_id: str) -> None:
         await tx.execute("delete from organisation_index where id = $1", resource_id)
     elif resource_type == "Consent":
         await tx.execute("delete from consent_rule where consent = $1", resource_id)
+    elif resource_type == "SearchParameter":
+        await search_parameters.remove(tx, resource_id)
+
+
+async def _file_parameter(tx: Connection, tree: dict[str, Any]) -> None:
+    """An active SearchParameter is in force from its write on; it can be searched by after $reindex."""
+    found = added.parameters(tree) if added.in_force(tree) else {}
+    if not found:
+        await search_parameters.remove(tx, tree["id"])
+        return
+    kind, targets = tree["type"], tuple(tree.get("target", ()))
+    row = ParameterRow(
+        tree["id"], tree["url"], tree["code"], kind, tree["expression"], tuple(sorted(found)), targets
+    )
+    if rival := await search_parameters.rival(tx, row):
+        raise Unprocessable(
+            f"There is a search parameter of this name or URL for one of these types already: {rival}.",
+            expression="SearchParameter.code",
+        )
+    await search_parameters.put(tx, row)
 
 
 def practice_of(patient: dict[str, Any]) -> str | None:

@@ -119,7 +119,7 @@ async def save(tx: Connection, writes: Sequence[Write]) -> None:
             records=[_resource_record(write) for write in creates],
             columns=["patient", "rid", "type", "id", "version", "updated", "deleted", "body", "keys"],
         )
-    await _save_index(tx, writes)
+    await save_index(tx, writes)
 
 
 def _resource_record(write: Write) -> tuple[Any, ...]:
@@ -172,7 +172,8 @@ async def _supersede(tx: Connection, updates: Sequence[Write]) -> None:
     )
 
 
-async def _save_index(tx: Connection, writes: Sequence[Write]) -> None:
+async def save_index(tx: Connection, writes: Sequence[Write]) -> None:
+    """Add the index rows of writes whose old ones are gone."""
     for table, rows in index_rows.rows_of(writes).items():
         if rows:
             columns = ["patient", "rid", *POSITIONED.get(table, ["param"]), *index_rows.COLUMNS[table]]

@@ -54,8 +54,8 @@ def build(platform: Platform) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        await platform.open()
         bell = Bell(platform.database)
+        await platform.open(bell)
         own = (_seal(platform, meter), _forget(platform, meter), _look_at_connections(platform, meter))
         work = (*own, bell.run(), workers.runner(platform, bell).run())
         jobs = [asyncio.create_task(each) for each in work]

@@ -13,12 +13,14 @@ from carespine.security.door import Door
 from carespine.security.tokens import TokenService
 from carespine.spine.fhir_api.api import FhirApi
 from carespine.spine.jobs.handle import Jobs
+from carespine.spine.reindexing.parameters import KnownParameters
 from carespine.storage.database import Database
 from carespine.web import wiring
 from carespine.web.keys import Keys
 
 if TYPE_CHECKING:
     from carespine.kernel.clock import Clock
+    from carespine.storage.bell import Bell
     from carespine.web.settings import Settings
 
 
@@ -35,6 +37,7 @@ class Platform:
     tokens: TokenService
     fhir: FhirApi
     announcer: Announcer
+    parameters: KnownParameters
 
     @classmethod
     def build(cls, settings: Settings, database_url: str, *, clock: Clock = kernel_clock.now) -> Platform:
@@ -56,12 +59,16 @@ class Platform:
         fhir = FhirApi(door, Jobs(database), token_url=None if settings.open else tokens.token_url)
         announcer = Announcer()
         wiring.subscribe(announcer)
-        return cls(settings, clock, keys, database, audit, door, tokens, fhir, announcer)
+        known = KnownParameters(database)
+        return cls(settings, clock, keys, database, audit, door, tokens, fhir, announcer, known)
 
-    async def open(self) -> None:
+    async def open(self, bell: Bell | None = None) -> None:
+        """Connect; with a bell, what other processes change is known at once, else within a second."""
         await self.database.open()
         async with self.database.transaction() as tx:
             await audit_clock.carry_on(tx)
+        await self.parameters.start(bell)
 
     async def close(self) -> None:
+        await self.parameters.stop()
         await self.database.close()

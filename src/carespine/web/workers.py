@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from carespine.security.egress import Egress
 from carespine.spine.bulk.export_job import Exporter
 from carespine.spine.bulk.import_job import Importer
-from carespine.spine.fhir_api.operations import export, importing
+from carespine.spine.fhir_api.operations import export, importing, reindex
 from carespine.spine.jobs.runner import Runner
+from carespine.spine.reindexing.reindex_job import Reindexer
 
 if TYPE_CHECKING:
     from carespine.storage.bell import Bell
@@ -27,7 +28,8 @@ def runner(platform: Platform, bell: Bell) -> Runner:
         egress(platform.settings),
         limit=platform.settings.max_upload_mb * 1024 * 1024,
     )
-    handlers = {export.KIND: exporter.run, importing.KIND: importer.run}
+    reindexer = Reindexer(platform.database)
+    handlers = {export.KIND: exporter.run, importing.KIND: importer.run, reindex.KIND: reindexer.run}
     keep = timedelta(hours=platform.settings.job_hours)
     return Runner(platform.database, bell, platform.clock, handlers, keep=keep)
 

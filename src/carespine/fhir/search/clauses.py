@@ -105,6 +105,11 @@ def parameter(resource_type: str, code: str) -> SearchParameter:
     if code == LIST_PARAMETER.code:
         return LIST_PARAMETER
     if code in known:
+        if not definitions.is_ready(resource_type, code):
+            raise ValueError(
+                f"{resource_type} cannot be searched by {code!r} yet: not everything stored is indexed by it. "
+                "Run $reindex first."
+            )
         return known[code]
     close = difflib.get_close_matches(code, known, n=1)
     hint = f" Did you mean {close[0]}?" if close else ""

@@ -214,3 +214,8 @@ class _Writer:
 
 def _is_list(step: Step) -> bool:
     return isinstance(step, Field) and step.many
+
+
+definitions.forget_on_change(
+    extractor.cache_clear, filed.cache_clear, _tree.cache_clear, value_types.cache_clear
+)

@@ -62,6 +62,9 @@ def statement(base: str, token_url: str | None) -> dict[str, Any]:
     }
 
 
+definitions.forget_on_change(statement.cache_clear)
+
+
 def _security(token_url: str | None) -> dict[str, Any]:
     if token_url is None:
         return {
@@ -89,7 +92,7 @@ def _resource(name: str) -> dict[str, Any]:
         "searchParam": [
             {"name": parameter.code, "definition": parameter.url, "type": parameter.type}
             for parameter in sorted(parameters.values(), key=lambda item: item.code)
-            if parameter.expression
+            if parameter.expression and definitions.is_ready(name, parameter.code)
         ],
         "operation": routes.declared(name),
     }

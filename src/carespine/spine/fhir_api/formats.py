@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from carespine.fhir import codec, json_text, xml
+from carespine.fhir import codec, definitions, json_text, xml
 from carespine.kernel.errors import Invalid, Issue, UnsupportedMedia
 from carespine.spine.fhir_api import answer, capability
 from carespine.spine.fhir_api.answer import Answer
@@ -69,6 +69,9 @@ def in_xml(given: Answer, method: str) -> Answer:
 def statement(base: str, token_url: str | None) -> bytes:
     """The CapabilityStatement in XML; anyone may ask for it, so it is written once."""
     return xml.encode(capability.statement(base, token_url))
+
+
+definitions.forget_on_change(statement.cache_clear)
 
 
 def _not_acceptable(error: Invalid) -> NotAcceptable:

@@ -51,6 +51,8 @@ async def _state(exchange: Exchange, job: JobRow, known: Jobs, *, open_access: b
         return Answer(202, None, headers)
     if job.state == "failed":
         raise Failed(job.failure or "The job could not be done.")
+    if "parameters" in job.progress:
+        return Answer(200, _text(outcomes.summary(job)))
     async with known.database.connection() as connection:
         files = await job_files.files(connection, job.id)
     address = f"{exchange.base}/{PREFIX}/{job.id}"

@@ -21,6 +21,8 @@ def progress(job: JobRow) -> str:
     if job.state == "waiting":
         return "waiting"
     done = job.progress.get("resources")
+    if "total" in job.progress:
+        return f"{done} of {job.progress['total']} resources"
     return f"{done} resources so far" if done is not None else "begun"
 
 
@@ -72,3 +74,12 @@ def _imported(job: JobRow, files: Sequence[FileRow], address: str, *, needs_toke
             url = f"{address}/{file.name}"
             tree["error"].append({"type": "OperationOutcome", **source, "url": url, "count": file.resources})
     return tree
+
+
+def summary(job: JobRow) -> dict[str, Any]:
+    """What a job without files did: how many resources, of which types, and what is ready because of it."""
+    done = job.progress
+    parameters: list[dict[str, Any]] = [{"name": "resources", "valueInteger": done["resources"]}]
+    parameters += [{"name": "type", "valueCode": name} for name in done["types"]]
+    parameters += [{"name": "ready", "valueString": each["code"]} for each in done["parameters"]]
+    return {"resourceType": "Parameters", "parameter": parameters}

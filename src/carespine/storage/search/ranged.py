@@ -108,3 +108,6 @@ def is_single(resource_type: str, code: str) -> bool:
     )
     places = {(path.steps[:-1], path.element) for path in found}
     return not repeats and len(places) == 1
+
+
+definitions.forget_on_change(is_single.cache_clear)

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 from carespine.fhir import definitions
 from carespine.kernel.errors import NotAllowed, NotFound
 from carespine.kernel.ids import is_fhir_id
-from carespine.spine.fhir_api.operations import everything, export, importing, lastn, meta, terminology
+from carespine.spine.fhir_api.operations import (
+    everything,
+    export,
+    importing,
+    lastn,
+    meta,
+    reindex,
+    terminology,
+)
 
 if TYPE_CHECKING:
     from carespine.security.session import Session
@@ -74,6 +82,7 @@ OPERATIONS = (
     ),
     Operation("import", importing.start, frozenset({"system"}), writes=True, url=_OWN.format("import")),
     Operation("lastn", lastn.lastn, frozenset({"type"}), frozenset({"Observation"})),
+    Operation("reindex", reindex.reindex, frozenset({"system"}), writes=True, url=_OWN.format("reindex")),
     Operation("meta", meta.show, frozenset({"system", "type", "instance", "version"})),
     Operation("meta-add", meta.add, frozenset({"instance"}), writes=True),
     Operation("meta-delete", meta.delete, frozenset({"instance"}), writes=True),

@@ -7,7 +7,6 @@ that is never turned into a join.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from carespine.fhir.search.criteria import AllOf, AnyOf, Chain, Clause, Criterio
 from carespine.storage.bodies import unpack
 from carespine.storage.search import contents, looking_up, units
 from carespine.storage.search.conditions import Rows, any_key, carries, equality, ranged, rows
+from carespine.storage.search.estimates import Remembered
 from carespine.storage.search.ranged import Ranged
 from carespine.storage.search.units import Units
 from carespine.storage.sql import Arguments
@@ -40,8 +40,6 @@ _ELSEWHERE = {
     "above": ("token", "reference"),
     "below": ("token", "reference"),
 }
-# Ours: for so long a range that matched more is taken to match more still. It only bears on how a search is run.
-_REMEMBERED_S, _REMEMBERED = 60.0, 4096
 # Parameters whose Patient is the one that the resource's patient key is derived from (security/compartment.py).
 _PATIENT_CODES = frozenset({"patient", "subject"})
 # Types that may name several patients with it, of whom the key is only one, or another than the key's.
@@ -77,22 +75,7 @@ def is_selective(clause: Clause) -> bool:
     return clause.parameter.type in _SELECTIVE_TYPES or clause.parameter.code in _SELECTIVE_CODES
 
 
-class _Many:
-    """Ranges that are known to match more than a few."""
-
-    def __init__(self) -> None:
-        self._until: dict[Ranged, float] = {}
-
-    def __contains__(self, wanted: Ranged) -> bool:
-        return self._until.get(wanted, 0.0) > time.monotonic()
-
-    def add(self, wanted: Ranged) -> None:
-        if len(self._until) >= _REMEMBERED:
-            self._until.clear()
-        self._until[wanted] = time.monotonic() + _REMEMBERED_S
-
-
-_many = _Many()
+_many = Remembered()
 
 
 class Compiler:
@@ -133,7 +116,7 @@ class Compiler:
     async def compile(self, clause: Clause, alias: str, *, narrowed: bool = False) -> str:
         """A condition on the table alias `alias` of `resource`; `narrowed`: others leave few rows already."""
         if contents.is_of_content(clause):
-            return await self.of_content(clause, alias)
+            return self.among(alias, await self.of_content(clause))
         match clause:
             case Criterion():
                 return await self._criterion(clause, alias, narrowed=narrowed)
@@ -159,7 +142,7 @@ class Compiler:
         found = equality(clause, self._arguments, alias, self._now)
         if found is not None:
             return found
-        return await self.of_rows(self.range_of(clause) or rows(clause), alias, narrowed=narrowed)
+        return await self._of_rows(self.range_of(clause) or rows(clause), alias, narrowed=narrowed)
 
     async def _elsewhere(self, clause: Criterion, alias: str) -> str:
         """A condition for codes or references that other resources name."""
@@ -174,32 +157,29 @@ class Compiler:
             )
         return f"not ({found})" if clause.modifier == "not-in" else found
 
-    async def of_content(self, clause: Clause, alias: str, beside: Sequence[str] = ()) -> str:
-        """A condition for words of `_content`. `beside` are conditions on `r`, in which all arguments so far occur:
-        only among their rows the words are looked for."""
-        arguments, conditions = self._arguments, beside
-        if not beside:
+    async def of_content(
+        self, clause: Clause, where: str = "", arguments: Arguments | None = None
+    ) -> list[tuple[int, int]]:
+        """The rows with words of `_content`, among those of a condition on `r` and its arguments."""
+        if arguments is None:
             arguments = Arguments(type_number(clause.resource_type))
-            conditions = ["r.type = $1", "not r.deleted", f"({self._reachable(arguments, 'r')})"]
-        where = " and ".join(conditions)
-        found = await contents.matches(self._connection, clause, where, arguments.values)
-        return self._among(alias, *found)
+            where = f"r.type = $1 and not r.deleted and ({self._reachable(arguments, 'r')})"
+        return await contents.matches(self._connection, clause, where, arguments.values)
 
-    def _among(self, alias: str, patients: list[int], rids: list[int]) -> str:
-        """The condition that the row is one of these."""
-        rows = ", ".join(f"{self._arguments.add(column)}::bigint[]" for column in (patients, rids))
-        return f"({alias}.patient, {alias}.rid) in (select * from unnest({rows}))"  # noqa: S608
+    def among(self, alias: str, rows: Sequence[tuple[int, int]]) -> str:
+        """The condition that the row is one of these, each a patient and a row id."""
+        columns = ([row[place] for row in rows] for place in (0, 1))
+        listed = ", ".join(f"{self._arguments.add(column)}::bigint[]" for column in columns)
+        return f"({alias}.patient, {alias}.rid) in (select * from unnest({listed}))"  # noqa: S608
 
-    async def of_rows(self, wanted: Ranged | Rows, alias: str, *, narrowed: bool = False) -> str:
+    async def _of_rows(self, wanted: Ranged | Rows, alias: str, *, narrowed: bool = False) -> str:
         """A condition for a match among the rows of an index table."""
-        few = None if narrowed else await self._few(wanted)
-        if few is None:
-            return wanted.filter(self._arguments, alias)
-        return self._among(alias, [patient for patient, _ in few], [rid for _, rid in few])
+        few = None if narrowed else await self.few(wanted)
+        return wanted.filter(self._arguments, alias) if few is None else self.among(alias, few)
 
-    async def _few(self, wanted: Ranged | Rows) -> list[tuple[int, int]] | None:
-        """The (patient, rid) of all matching rows where they are few."""
-        if isinstance(wanted, Ranged) and wanted in _many:
+    async def few(self, wanted: Ranged | Rows) -> list[tuple[int, int]] | None:
+        """The patient and row id of all matching rows where they are few."""
+        if isinstance(wanted, Ranged) and _many.get(wanted) is not None:
             return None
         arguments = Arguments()
         sources = [f"select i.patient, i.rid from {source}" for source in wanted.sources(arguments)]  # noqa: S608
@@ -212,7 +192,7 @@ class Compiler:
         patients, rids = found or (None, None)
         if patients is not None and len(patients) > FEW:
             if isinstance(wanted, Ranged):
-                _many.add(wanted)
+                _many.put(wanted, len(patients))
             return None
         return list(dict.fromkeys(zip(patients or (), rids or (), strict=True)))
 

@@ -38,9 +38,9 @@ def is_of_content(clause: Clause) -> bool:
 
 async def matches(
     connection: Connection, clause: Clause, where: str, arguments: list[object]
-) -> tuple[list[int], list[int]]:
-    """The patients and row ids of those rows of `resource r` under a condition whose words satisfy the clause."""
-    patients, rids = [], []
+) -> list[tuple[int, int]]:
+    """The patient and row id of those rows of `resource r` under a condition whose words satisfy the clause."""
+    found: list[tuple[int, int]] = []
     looked_at, after = 0, -(2**63)
     place = len(arguments) + 1
     while rows := await connection.fetch(
@@ -52,17 +52,14 @@ async def matches(
         looked_at, after = looked_at + len(rows), rows[-1]["rid"]
         if looked_at > MOST_READ:
             raise _too_costly()
-        for row in rows:
-            if _may_match(clause, row["body"]):
-                patients.append(row["patient"])
-                rids.append(row["rid"])
+        found += [(row["patient"], row["rid"]) for row in rows if _matches(clause, row["body"])]
         await asyncio.sleep(0)  # other requests get their turn
         if len(rows) < _AT_ONCE:
             break
-    return patients, rids
+    return found
 
 
-def _may_match(clause: Clause, packed: bytes) -> bool:
+def _matches(clause: Clause, packed: bytes) -> bool:
     body = unpack(packed)
     # Most resources lack the word in any form. Only in plain text is it sure to stand as it compares.
     lowered = body.lower().translate(None, b"'`")

@@ -22,6 +22,7 @@ from carespine.cli import (
     serve,
     standards,
     terminology,
+    validate,
     version,
 )
 from carespine.kernel.errors import CarespineError, Misconfigured
@@ -37,6 +38,7 @@ serve.register(app)
 reindex.register(app)
 demo.register(app)
 load.register(app)
+validate.register(app)
 terminology.register(app)
 standards.register(app)
 certificate.register(app)

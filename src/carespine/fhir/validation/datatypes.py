@@ -32,7 +32,7 @@ def coding(value: Any, place: Place, scope: Scope) -> None:
             known.clear()
         found = known[key] = _coding_faults(system, code, display, scope)
     for severity, kind, message in found:
-        scope.findings.add(severity, kind, place, message)
+        scope.findings.add(severity, kind, place, message, "display" if kind == "invalid" else "code")
 
 
 def _coding_faults(system: str, code: str, display: str | None, scope: Scope) -> list[tuple[str, str, str]]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
 
-from carespine.devices.adapters.apple_health.adapter import AppleHealth, AppleReading
+from carespine.devices.adapters import adapter_for
+from carespine.devices.adapters.apple_health.adapter import AppleHealth
+from carespine.devices.adapters.contract import Adapter, Reading
 from carespine.devices.metrics import metric
 from carespine.devices.samples import Samples, SourceIdentity, ZoneTrust, concatenate
 
@@ -78,11 +80,20 @@ def zipped(xml: bytes, name: str = "apple_health_export/export.xml") -> bytes:
     return buffer.getvalue()
 
 
+def read_file(
+    raw: bytes, name: str, *, zone: str | None = None, further: Sequence[Adapter] = ()
+) -> tuple[str, Outcome]:
+    """The key of the adapter that recognises a file, and what it made of it."""
+    file = io.BytesIO(raw)
+    adapter = adapter_for(file, name, further=further)
+    return adapter.manifest.key, Outcome(raw, adapter.open(file, now=NOW, name=name, zone=zone))
+
+
 class Outcome:
     """What the adapter made of a file: readings by metric, reasons, and the sums."""
 
-    def __init__(self, raw: bytes) -> None:
-        opened: AppleReading = AppleHealth().open(io.BytesIO(raw), now=NOW)
+    def __init__(self, raw: bytes, opened: Reading | None = None) -> None:
+        opened = opened or AppleHealth().open(io.BytesIO(raw), now=NOW)
         self.read, self.rejected, self.runs = 0, dict[str, int](), list[tuple[str, SourceIdentity, Samples]]()
         for batch in opened.batches():
             self.read += batch.read

@@ -458,12 +458,22 @@ async def test_an_app_brings_only_what_the_patient_shares(house: House) -> None:
     assert {reason.code: reason.count for reason in made.reasons} == {reasons.NO_CONSENT: 40}
     view = await house.view(GP)
     assert view is not None
-    assert view.not_shared == ("vital-signs", "activity", "sleep", "glucose")
+    assert view.not_shared == (
+        "vital-signs",
+        "activity",
+        "sleep",
+        "glucose",
+        "respiratory",
+        "diet",
+    )
     pressure = view.result("home-blood-pressure")
     assert pressure is not None
     assert pressure.state == "not-shared"
     (report,) = await house.every("DiagnosticReport")
-    assert "Not shared by the patient: activity, glucose, sleep, vital-signs" in report["conclusion"]
+    assert (
+        "Not shared by the patient: activity, diet, glucose, respiratory, sleep, vital-signs"
+        in report["conclusion"]
+    )
 
 
 async def test_a_patient_who_has_not_consented_is_refused_to_an_app(house: House) -> None:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from importlib import resources
 
 import pytest
 
-from carespine.devices import codes
+from carespine.devices import codes, metrics
 from carespine.devices.adapters import ALL
+from carespine.devices.adapters.apple_health.adapter import AppleHealth
 from carespine.devices.adapters.contract import QUALITY_POINTS
 from carespine.devices.codes import LOINC, SNOMED
 from carespine.devices.metrics import all_metrics, data_classes, metric
 from carespine.devices.models import Coding
 
 # LOINC's names say so: measured or calculated over 24 hours, or a night's sleep.
-DAY_CODES = {"41950-7", "41953-1", "41979-6", "93832-4"}
+DAY_CODES = metrics.CODES_OF_A_DAY
 
 
 def every_coding() -> list[Coding]:
@@ -87,8 +89,10 @@ def test_every_metric_is_complete(key: str) -> None:
 
 
 def test_the_metrics_of_the_story_are_all_there() -> None:
-    assert len(all_metrics()) >= 20
-    assert data_classes() == ("vital-signs", "activity", "sleep", "glucose", "body-measurements")
+    assert len(all_metrics()) >= 45
+    assert data_classes() == (
+        "vital-signs", "activity", "sleep", "glucose", "body-measurements", "respiratory", "diet",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -111,12 +115,45 @@ def test_every_unit_converts_to_the_canonical_one(
     assert (value + found.shift) * found.factor == pytest.approx(canonical, abs=1e-3)
 
 
-@pytest.mark.parametrize("adapter", ALL, ids=lambda adapter: adapter.manifest.key)
-def test_an_adapter_maps_only_to_metrics_and_units_that_exist(adapter: object) -> None:
-    words = adapter.manifest.words  # type: ignore[attr-defined]
+def test_the_apple_manifest_maps_only_to_metrics_and_units_that_exist() -> None:
+    words = AppleHealth().manifest.words
     assert set(words["types"].values()) <= set(all_metrics())
     known = {unit.code for entry in all_metrics().values() for unit in entry.units}
     assert set(words["units"].values()) <= known
+
+
+def test_a_24_hour_code_on_a_reading_is_refused_when_the_table_is_read() -> None:
+    row = {"loinc": ["41950-7", "Number of steps in 24 hour Measured"]}
+    with pytest.raises(metrics.TableError, match="24 hours stands on a reading"):
+        metrics.as_metric("steps", row)
+
+
+def test_the_code_of_a_reading_on_a_day_is_refused_when_the_table_is_read() -> None:
+    with pytest.raises(metrics.TableError, match="stands on a day"):
+        metrics.as_metric("steps", {"loinc_day": ["55423-8", "Number of steps"]})
+
+
+_ATOM = re.compile(
+    r"(?:%|(?:[kmcdu]|da)?(?:m|g|s|L|l|cal|J|Cel|K|Pa|mol)|min|h|d|wk|"
+    r"m\[Hg\]|mm\[Hg\]|\[[a-zA-Z_]+\]|B\[SPL\]|dB\[SPL\]|1)\d?(?:\{[^{}]*\})?|\{[^{}]+\}"
+)
+
+
+def is_ucum(text: str) -> bool:
+    """Terms of UCUM parted by . and /, each a known atom with prefix, exponent and annotation."""
+    return bool(text) and all(
+        _ATOM.fullmatch(part) for part in text.removeprefix("/").replace(".", "/").split("/")
+    )
+
+
+@pytest.mark.parametrize("code", sorted({unit.code for of in all_metrics().values() for unit in of.units}))
+def test_every_unit_is_ucum(code: str) -> None:
+    assert is_ucum(code)
+
+
+@pytest.mark.parametrize("text", ["", "bpm", "mmHg", "IU", "lbs", "mg//dL", "[lb_av", "calories"])
+def test_what_is_no_ucum_does_not_pass_for_it(text: str) -> None:
+    assert not is_ucum(text)
 
 
 @pytest.mark.parametrize("adapter", ALL, ids=lambda adapter: adapter.manifest.key)

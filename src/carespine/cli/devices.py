@@ -1,67 +1,73 @@
-"""`carespine devices import`."""
+"""`carespine devices import`, `inspect`, `report` and `formats`."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import asdict
+from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from carespine.cli.options import DatabaseOption, DataOption, JsonOption, print_json, progress_bar
 
 if TYPE_CHECKING:
+    from carespine.devices.adapters.contract import Adapter
     from carespine.devices.models import ImportResult
+    from carespine.devices.preview import Preview
 
-group = typer.Typer(no_args_is_help=True, help="Wearables and home devices.")
+group = typer.Typer(no_args_is_help=True, help="Wearables, home devices and diet apps.")
 _EPILOG = 'Example:  carespine devices import export.zip --patient "999 000 0115"'
+_EPILOG_REPORT = (
+    "Example:  carespine devices report export.zip clarity.csv --born 1957 --zone Europe/London --json"
+)
+MappingOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--mapping", exists=True, dir_okay=False, help="A mapping file for CSV files of no known format."
+    ),
+]
+ZoneOption = Annotated[
+    str | None,
+    typer.Option(
+        "--zone", help="The time zone the person lived in, for files that do not say: Europe/London."
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
     app.add_typer(group, name="devices")
 
 
-@group.callback()
-def _group() -> None:
-    """Keeps `import` a subcommand although it is the only one."""
-
-
 @group.command("import", epilog=_EPILOG)
 def import_(
     file: Annotated[
-        Path, typer.Argument(exists=True, dir_okay=False, help="An Apple Health export (zip or xml).")
+        Path, typer.Argument(exists=True, dir_okay=False, help="A file of readings; see `devices formats`.")
     ],
     patient: Annotated[str, typer.Option(help="The patient's NHS number.")],
+    zone: ZoneOption = None,
+    mapping: MappingOption = None,
     data: DataOption = None,
     database: DatabaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Import a patient's readings: each is stored, known already, or rejected with a reason."""
     from carespine.devices.importing import import_file
-    from carespine.web import settings
-    from carespine.web.platform import Platform
-    from carespine.web.serve import database as opened
 
-    chosen = settings.load(data=data, database=database)
+    async def run(platform: Any) -> ImportResult:
+        with progress_bar("Reading", None) as bar:
+            return await import_file(
+                platform.door,
+                file,
+                nhs_number=patient,
+                zone=zone,
+                further=_mapped(mapping),
+                announcer=platform.announcer,
+                progress=lambda _position, read: bar.update(bar.task_ids[0], completed=read),
+            )
 
-    async def run(url: str) -> ImportResult:
-        platform = Platform.build(chosen, url)
-        await platform.open()
-        try:
-            with progress_bar("Reading", None) as bar:
-                return await import_file(
-                    platform.door,
-                    file,
-                    nhs_number=patient,
-                    announcer=platform.announcer,
-                    progress=lambda _position, read: bar.update(bar.task_ids[0], completed=read),
-                )
-        finally:
-            await platform.close()
-
-    with opened(chosen) as url:
-        done = asyncio.run(run(url))
+    done = _on_platform(run, data, database)
     if as_json:
         print_json(asdict(done))
         return
@@ -73,3 +79,139 @@ def import_(
         typer.echo(f"  rejected {reason.count}: {reason.sentence}")
     for notice in done.notices:
         typer.echo(f"  note: {notice}")
+
+
+@group.command("inspect", epilog="Example:  carespine devices inspect export.zip")
+def inspect(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A file of readings.")],
+    zone: ZoneOption = None,
+    mapping: MappingOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what a file is and what it holds, before anything is stored."""
+    from carespine.devices.inspecting import inspect as look
+    from carespine.kernel.clock import now
+
+    told = look(file, now=now(), zone=zone, further=_mapped(mapping))
+    if as_json:
+        print_json(told)
+        return
+    typer.echo(f"{told['name']}: {told['title']}.")
+    typer.echo(f"{told['records']} record(s): {told['readings']} reading(s), {told['rejected']} rejected.")
+    for held in told["metrics"]:
+        units = ", ".join(held["units"])
+        typer.echo(
+            f"  {held['title']}: {held['readings']} in {units}, {held['first']} to {held['last']}, "
+            f"{held['lowest']:g} to {held['highest']:g} {held['canonicalUnit']}"
+        )
+        typer.echo(f"    from {'; '.join(held['sources'])}; offsets: {', '.join(held['offsets'])}")
+    for reason in told["reasons"]:
+        typer.echo(f"  rejected {reason['count']}: {reason['sentence']}")
+    for line in (told["refused"], told["damage"], *told["notices"]):
+        if line:
+            typer.echo(f"  note: {line}")
+
+
+@group.command("report", epilog=_EPILOG_REPORT)
+def report(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(exists=True, dir_okay=False, help="Files of readings of one person."),
+    ] = None,
+    patient: Annotated[
+        str | None,
+        typer.Option(help="Instead of files: the NHS number of a patient whose readings are stored."),
+    ] = None,
+    born: Annotated[
+        int | None, typer.Option(min=1880, max=2200, help="The year of birth, for targets that go by age.")
+    ] = None,
+    zone: ZoneOption = None,
+    mapping: MappingOption = None,
+    data: DataOption = None,
+    database: DatabaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what the GP would see, without storing anything: days, sources, counts, and every protocol."""
+    from carespine.devices.preview import of_files
+    from carespine.devices.report_json import tree
+    from carespine.kernel.clock import now
+
+    if bool(files) == bool(patient):
+        raise typer.BadParameter("Name files, or a patient with --patient; one of the two.")
+    if files:
+        year = None if born is None else date(born, 7, 1)
+        made = asyncio.run(of_files(files, born=year, zone=zone, now=now(), further=_mapped(mapping)))
+    else:
+        made = _stored(patient or "", data, database)
+    if as_json:
+        print_json(tree(made))
+    else:
+        _say(made)
+    if made.files and all(file.state == "refused" for file in made.files):
+        raise typer.Exit(1)
+
+
+@group.command("formats")
+def formats(as_json: JsonOption = False) -> None:
+    """List the formats that can be read."""
+    from carespine.devices.adapters import ALL
+
+    rows = [{"adapter": one.manifest.key, "title": one.manifest.title} for one in ALL]
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        typer.echo(f"{row['adapter']:<20} {row['title']}")
+
+
+def _stored(patient: str, data: Path | None, database: str | None) -> Preview:
+    from carespine.devices.stored_report import of_patient
+
+    made: Preview = _on_platform(lambda platform: of_patient(platform.door, patient), data, database)
+    return made
+
+
+def _on_platform(run: Any, data: Path | None, database: str | None) -> Any:
+    from carespine.web import settings
+    from carespine.web.platform import Platform
+    from carespine.web.serve import database as opened
+
+    chosen = settings.load(data=data, database=database)
+
+    async def within(url: str) -> Any:
+        platform = Platform.build(chosen, url)
+        await platform.open()
+        try:
+            return await run(platform)
+        finally:
+            await platform.close()
+
+    with opened(chosen) as url:
+        return asyncio.run(within(url))
+
+
+def _mapped(mapping: Path | None) -> tuple[Adapter, ...]:
+    from carespine.devices.adapters.generic_csv.adapter import GenericCsv
+    from carespine.devices.adapters.generic_csv.mapping import load
+
+    return () if mapping is None else (GenericCsv(load(mapping.read_text(encoding="utf-8"), mapping.name)),)
+
+
+def _say(made: Preview) -> None:
+    for file in made.files:
+        typer.echo(
+            f"{file.name} ({file.title or 'not recognised'}), {file.state}: read {file.read}, stored "
+            f"{file.stored}, duplicate {file.duplicate}, rejected {file.rejected}."
+        )
+        for reason in file.reasons:
+            typer.echo(f"  rejected {reason.count}: {reason.sentence}")
+        for line in (file.refused, *file.notices):
+            if line:
+                typer.echo(f"  note: {line}")
+    days = {view.found.day for view in made.days}
+    typer.echo(f"{len(days)} local day(s), {len(made.days)} value(s). With --json: each with its sources.")
+    for result in made.results:
+        typer.echo(f"{result.title}: {result.verdict}")
+        for sentence in (result.urgent, *result.missing):
+            if sentence:
+                typer.echo(f"  {sentence}")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
+from carespine.devices.adapters.contract import Adapter
 from carespine.devices.models import ImportResult
 from carespine.devices.ports import Door, Progress
 from carespine.devices.service import import_readings
@@ -13,6 +15,7 @@ from carespine.kernel.errors import Invalid, NotFound
 from carespine.kernel.events import Announcer
 from carespine.kernel.ids import new_id
 from carespine.security.actor import TREATMENT, system_job
+from carespine.security.session import Session
 from carespine.storage.database import retrying
 
 CLIENT = "carespine devices import"
@@ -23,6 +26,8 @@ async def import_file(
     path: Path,
     *,
     nhs_number: str,
+    zone: str | None = None,
+    further: Sequence[Adapter] = (),
     announcer: Announcer | None = None,
     progress: Progress | None = None,
 ) -> ImportResult:
@@ -30,9 +35,7 @@ async def import_file(
 
     Raises Invalid (no NHS number), NotFound (no such patient or file), and what `import_readings` raises.
     """
-    number = nhs_numbers.normalise(nhs_number)
-    if not nhs_numbers.is_valid(number):
-        raise Invalid("That is no NHS number: ten digits, the last of them a check digit.")
+    number = checked_number(nhs_number)
     try:
         file = await asyncio.to_thread(path.open, "rb")
     except OSError as error:
@@ -41,18 +44,34 @@ async def import_file(
 
     async def attempt() -> ImportResult:
         async with door.enter(system_job(CLIENT), purpose=TREATMENT) as session:
-            found = await session.search("Patient", [("identifier", f"{nhs_numbers.SYSTEM}|{number}")])
-            if len(found.entries) != 1:
-                raise NotFound("There is no patient with this NHS number.")
             return await import_readings(
                 session,
-                patient_id=found.entries[0]["id"],
+                patient_id=await patient_with(session, number),
                 file=file,
                 client=CLIENT,
                 idempotency_key=key,
+                name=path.name,
+                zone=zone,
+                further=further,
                 announcer=announcer,
                 progress=progress,
             )
 
     with file:
         return await retrying(attempt)
+
+
+def checked_number(text: str) -> str:
+    """The NHS number without spaces; Invalid where its check digit does not hold."""
+    number = nhs_numbers.normalise(text)
+    if not nhs_numbers.is_valid(number):
+        raise Invalid("That is no NHS number: ten digits, the last of them a check digit.")
+    return number
+
+
+async def patient_with(session: Session, number: str) -> str:
+    """The logical id of the one patient with this NHS number; NotFound where there is none."""
+    found = await session.search("Patient", [("identifier", f"{nhs_numbers.SYSTEM}|{number}")])
+    if len(found.entries) != 1:
+        raise NotFound("There is no patient with this NHS number.")
+    return str(found.entries[0]["id"])

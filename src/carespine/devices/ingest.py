@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,10 +13,8 @@ from carespine.devices.merge import Merged, merge
 from carespine.devices.metrics import metric
 from carespine.devices.naming import reading_ids
 from carespine.devices.samples import EMPTY, Batch, Samples, SourceIdentity, concatenate
-from carespine.devices.store import ChunkKey, Claim
-
-if TYPE_CHECKING:
-    from carespine.storage.database import Connection
+from carespine.devices.shelf import Shelf
+from carespine.devices.store import ChunkKey
 
 # What waits in memory before it is merged: about 12 MB, whatever the size of the file.
 FLUSH_AT = 250_000
@@ -39,8 +36,8 @@ class Ingest:
     `withdrawn` are the Observations of readings that were taken for a meter's and turned out to be a sensor's.
     """
 
-    def __init__(self, tx: Connection, claim: Claim, patient_id: str, permitted: frozenset[str]) -> None:
-        self._tx, self._claim, self._patient_id, self._permitted = tx, claim, patient_id, permitted
+    def __init__(self, shelf: Shelf, number: int, patient_id: str, permitted: frozenset[str]) -> None:
+        self._shelf, self._number, self._patient_id, self._permitted = shelf, number, patient_id, permitted
         self._waiting: dict[tuple[str, int], list[Samples]] = defaultdict(list)
         self._rows = 0
         self._sources: dict[int, SourceIdentity] = {}
@@ -59,7 +56,7 @@ class Ingest:
                 continue
             key = run.source.key
             self._sources.setdefault(key, run.source)
-            self._waiting[run.metric.key, key].append(run.samples.with_origin(self._claim.number))
+            self._waiting[run.metric.key, key].append(run.samples.with_origin(self._number))
             self._rows += len(run.samples)
         if self._rows >= FLUSH_AT:
             await self.flush()
@@ -73,12 +70,12 @@ class Ingest:
         self._rows = 0
         waiting = await self._with_glucose_kinds(waiting)
         parts = await asyncio.to_thread(_by_month, waiting)
-        known = await store.chunks(self._tx, self._claim.patient, list(parts))
+        known = await self._shelf.chunks(list(parts))
         merged = await asyncio.to_thread(_merge_all, known, parts)
-        await store.save_sources(self._tx, self._claim.patient, self._new_sources())
+        await self._shelf.save_sources(self._new_sources())
         changed = {key: one.samples for key, one in merged.items() if len(one.added)}
         packed = await asyncio.to_thread(store.pack_all, changed)
-        await store.save_chunks(self._tx, self._claim.patient, packed)
+        await self._shelf.save_chunks(packed)
         self._count(merged)
 
     def _new_sources(self) -> list[SourceIdentity]:
@@ -100,7 +97,7 @@ class Ingest:
         sources = [source for key, source in waiting if key == glucose_kind.METER]
         if not sources:
             return waiting
-        sensors = await store.sources_with(self._tx, self._claim.patient, glucose_kind.SENSOR, sources)
+        sensors = await self._shelf.sources_with(glucose_kind.SENSOR, sources)
         for source in sources:
             samples = waiting[glucose_kind.METER, source]
             earlier = await self._earlier(source)
@@ -113,19 +110,19 @@ class Ingest:
         return waiting
 
     async def _earlier(self, source: int) -> Samples:
-        return await store.every_reading(self._tx, self._claim.patient, glucose_kind.METER, source)
+        return await self._shelf.every_reading(glucose_kind.METER, source)
 
     async def _promote(self, source: int, earlier: Samples) -> None:
         """Readings kept as a meter's before enough of them had come move to the sensor's metric."""
         if not len(earlier):
             return
         self.withdrawn += reading_ids(self._patient_id, metric(glucose_kind.METER), source, earlier)
-        await store.remove(self._tx, self._claim.patient, glucose_kind.METER, source)
+        await self._shelf.remove(glucose_kind.METER, source)
         parts = _by_month({(glucose_kind.SENSOR, source): earlier})
-        known = await store.chunks(self._tx, self._claim.patient, list(parts))
+        known = await self._shelf.chunks(list(parts))
         merged = _merge_all(known, parts)
         contents = {key: one.samples for key, one in merged.items()}
-        await store.save_chunks(self._tx, self._claim.patient, store.pack_all(contents))
+        await self._shelf.save_chunks(store.pack_all(contents))
         self.days[glucose_kind.SENSOR].update(np.unique(earlier.local_day()).tolist())
 
 

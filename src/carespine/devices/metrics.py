@@ -15,7 +15,27 @@ from carespine.devices.codes import LOCAL_METRIC, LOINC, SNOMED
 from carespine.devices.models import Coding
 
 Timing = Literal["instant", "interval", "daily"]
-DayRule = Literal["sum", "mean", "median", "last", "sleep"]
+DayRule = Literal["sum", "mean", "median", "last", "max", "leq", "sleep"]
+
+# LOINC's own names say so: measured, calculated or estimated over 24 hours, or the sleep of a night.
+CODES_OF_A_DAY = frozenset(
+    {
+        "41950-7",
+        "41953-1",
+        "41979-6",
+        "93832-4",
+        "9057-1",
+        "75302-0",
+        "81033-3",
+        "81133-1",
+        "81057-2",
+        "81012-7",
+    }
+)
+
+
+class TableError(ValueError):
+    """metrics.toml says something that must not be; found when the table is read, so in every test."""
 
 
 class SleepStage(IntEnum):
@@ -94,7 +114,7 @@ class Metric:
 def all_metrics() -> Mapping[str, Metric]:
     """Every metric by its key, in the order of the table."""
     text = resources.files(__package__).joinpath("metrics.toml").read_text(encoding="utf-8")
-    return MappingProxyType({key: _metric(key, row) for key, row in tomllib.loads(text).items()})
+    return MappingProxyType({key: as_metric(key, row) for key, row in tomllib.loads(text).items()})
 
 
 def metric(key: str) -> Metric:
@@ -105,6 +125,17 @@ def metric(key: str) -> Metric:
 def data_classes() -> tuple[str, ...]:
     """The data classes a patient may consent to, in the order in which the table first names them."""
     return tuple(dict.fromkeys(entry.data_class for entry in all_metrics().values()))
+
+
+def as_metric(key: str, row: Mapping[str, Any]) -> Metric:
+    """One table of metrics.toml as a Metric. Raises TableError for a 24-hour code on a reading, or the reverse."""
+    reading = [row["loinc"][0]] if "loinc" in row else []
+    reading += [code for code, _ in row.get("loinc_extra", ())]
+    if set(reading) & CODES_OF_A_DAY:
+        raise TableError(f"{key}: a code of 24 hours stands on a reading.")
+    if "loinc_day" in row and row["loinc_day"][0] not in CODES_OF_A_DAY:
+        raise TableError(f"{key}: the code of a reading stands on a day.")
+    return _metric(key, row)
 
 
 def _metric(key: str, row: Mapping[str, Any]) -> Metric:

@@ -14,6 +14,7 @@ from carespine.devices.naming import as_date
 from carespine.devices.pressures import DIASTOLIC, SYSTOLIC, Pressure, pair
 from carespine.devices.resolve import Day, days
 from carespine.devices.samples import DAY_MS, HOUR_MS, Samples, SourceIdentity
+from carespine.devices.shelf import Shelf, StoreShelf
 from carespine.devices.sleep import nights
 from carespine.devices.zones import in_force
 
@@ -74,16 +75,32 @@ def period_of(last_day: int) -> str:
 
 async def load(tx: Connection, patient: int, patient_id: str, *, birth_date: date | None) -> Picture | None:
     """The picture of a patient now; None where nothing was ever stored."""
-    latest = await store.latest(tx, patient)
+    return await of_shelf(
+        StoreShelf(tx, patient),
+        patient_id,
+        birth_date=birth_date,
+        imports=await store.imports(tx, patient, patient_id),
+        not_shared=await store.classes_not_shared(tx, patient),
+    )
+
+
+async def of_shelf(
+    shelf: Shelf,
+    patient_id: str,
+    *,
+    birth_date: date | None,
+    imports: Mapping[int, ImportResult],
+    not_shared: frozenset[str] = frozenset(),
+) -> Picture | None:
+    """The picture of what lies on a shelf; None where it is empty."""
+    latest = await shelf.latest()
     if latest is None:
         return None
     last_day = latest.day
     first_ms = (last_day - LOOK_BACK_DAYS - MARGIN_DAYS) * DAY_MS
-    stored = await store.window(
-        tx, patient, METRICS, first_ms=first_ms, last_ms=(last_day + MARGIN_DAYS) * DAY_MS
-    )
+    stored = await shelf.window(METRICS, first_ms=first_ms, last_ms=(last_day + MARGIN_DAYS) * DAY_MS)
     readings = in_force(stored)
-    sources = await store.sources(tx, patient)
+    sources = await shelf.sources()
     counted, aside = pair(readings, sources)
     return Picture(
         patient_id=patient_id,
@@ -95,8 +112,8 @@ async def load(tx: Connection, patient: int, patient_id: str, *, birth_date: dat
         pressures=tuple(counted),
         pressures_set_aside=tuple(aside),
         sources=sources,
-        imports=await store.imports(tx, patient, patient_id),
-        not_shared=await store.classes_not_shared(tx, patient),
+        imports=imports,
+        not_shared=not_shared,
     )
 
 

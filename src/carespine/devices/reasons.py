@@ -17,6 +17,19 @@ IN_THE_FUTURE = "in-the-future"
 NO_CONSENT = "no-consent"
 TIME_IMPOSSIBLE = "time-impossible"
 AFTER_DAMAGE = "after-damage"
+RECORD_UNREADABLE = "record-unreadable"
+UNIT_UNKNOWN = "unit-unknown"
+TIME_UNCLEAR = "time-unclear"
+NUMBER_UNCLEAR = "number-unclear"
+NO_VALUE_MARK = "no-value-mark"
+OUT_OF_RANGE_MARK = "out-of-range-mark"
+AGGREGATE = "aggregate"
+PLAN_NOT_READING = "plan-not-reading"
+CLOCK_NOT_SET = "clock-not-set"
+ENTERED_IN_ERROR = "entered-in-error"
+SCHEMA_BROKEN = "schema-broken"
+WITHDRAWN = "withdrawn"
+TIME_MISSING = "time-missing"
 
 SENTENCES: Mapping[str, str] = {
     METRIC_NOT_SUPPORTED: "Carespine does not use this kind of record.",
@@ -30,6 +43,19 @@ SENTENCES: Mapping[str, str] = {
     IN_THE_FUTURE: "The record lies in the future; the device's clock may be wrong.",
     NO_CONSENT: "The patient has not agreed to share this class of data.",
     AFTER_DAMAGE: "The record comes after the place where the file is damaged.",
+    RECORD_UNREADABLE: "The record does not have the shape that this format promises.",
+    UNIT_UNKNOWN: "The file does not say the unit, and it cannot be told from the numbers.",
+    TIME_UNCLEAR: "The date can be read in two ways, day or month first, and the file does not say which.",
+    NUMBER_UNCLEAR: "The number can be read in two ways, with a comma for thousands or for decimals.",
+    NO_VALUE_MARK: "The device wrote its mark for \u201cno value\u201d.",
+    OUT_OF_RANGE_MARK: "The device wrote that the value lay outside its range, without a number.",
+    AGGREGATE: "The record is a total or an average of a period, not a reading.",
+    PLAN_NOT_READING: "The record is a goal, a plan or an estimate, not a reading.",
+    CLOCK_NOT_SET: "The device's clock had not been set when this was recorded.",
+    ENTERED_IN_ERROR: "The sender has marked the record as entered in error, or not as final.",
+    SCHEMA_BROKEN: "The record breaks the schema that it names.",
+    TIME_MISSING: "The record is sound, but says no time: it belongs to no day.",
+    WITHDRAWN: "The sender has withdrawn the record.",
 }
 
 

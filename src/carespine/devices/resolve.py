@@ -17,6 +17,7 @@ from carespine.devices.intervals import NOTHING, Stretches, union
 from carespine.devices.metrics import Metric
 from carespine.devices.samples import (
     DAY_MS,
+    HOUR_MS,
     MINUTE_MS,
     Bool,
     Float64,
@@ -40,6 +41,17 @@ SAME_READING = "the same reading came through another app"
 BETTER_PRESENT = "a better source measured at the same time"
 DAY_COVERED = "a better source covered the day"
 ONE_A_DAY = "a better source gave the day's value"
+DETAIL_USED = "the source's own details of the day were used"
+TOTAL_USED = "the source's own total of the day says more"
+
+STATISTIC = "a minimum, maximum or average that a sender made, not a reading"
+# The kind of source under which adapters file such values.
+STATISTIC_KIND = "statistic"
+
+# Carespine: an interval of 20 hours or more is a source's total of a day, not a stretch of it.
+TOTAL_MS = 20 * HOUR_MS
+# Carespine: details that reach nine tenths of the same source's total are complete.
+COMPLETE_DETAILS = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +112,28 @@ def days(
     sources: Mapping[int, SourceIdentity],
 ) -> list[Day]:
     """Every local day that has a reading of this metric, in order."""
-    tables = [_Table(source, samples, wanted) for source, samples in by_source.items() if len(samples)]
+    tables = _tables(wanted, by_source, sources)
     every = sorted({int(day) for table in tables for day in np.unique(table.day)})
     return [_day(day, wanted, _ordered(tables, day, wanted, sources)) for day in every]
+
+
+def _tables(
+    wanted: Metric, by_source: Mapping[int, Samples], sources: Mapping[int, SourceIdentity]
+) -> list[_Table]:
+    """One table a source; two where a source gave totals of whole days beside details."""
+    tables = []
+    for source, samples in by_source.items():
+        whole = samples.end_ms - samples.start_ms >= TOTAL_MS
+        # A diary without times writes every meal as its whole day: those are parts, not totals.
+        if wanted.day != "sum" or wanted.data_class == "diet" or not whole.any() or whole.all():
+            parts = [samples]
+        else:
+            parts = [samples.take(~whole), samples.take(whole)]
+        made = [_Table(source, part, wanted) for part in parts if len(part)]
+        for table in made:
+            table.is_statistic = source in sources and sources[source].kind == STATISTIC_KIND
+        tables += made
+    return tables
 
 
 @dataclass(slots=True, eq=False)
@@ -115,12 +146,17 @@ class _Table:
     day: Int64
     plausible: Bool
     present: Stretches
+    is_totals: bool
+    is_statistic: bool
 
     def __init__(self, source: int, samples: Samples, wanted: Metric) -> None:
         day = samples.middle_day() if wanted.timing == "daily" else samples.local_day()
         order = np.argsort(day, kind="stable")
         self.source, self.samples, self.day = source, samples.take(order), day[order]
         self.value = self.samples.canonical(wanted)
+        lengths = samples.end_ms - samples.start_ms
+        self.is_statistic = False
+        self.is_totals = wanted.day == "sum" and bool((lengths >= TOTAL_MS).all())
         least, most = wanted.bounds
         self.plausible = (self.value >= least) & (self.value <= most)
         together = union(self.samples.start_ms, self.samples.end_ms, gap_ms=PRESENCE_GAP_MS)
@@ -138,12 +174,13 @@ def _ordered(
 ) -> list[_Table]:
     """The sources with readings on this day, best first; among equals the one that was present longer."""
 
-    def order(table: _Table) -> tuple[int, int, int]:
+    def order(table: _Table) -> tuple[int, bool, int, int]:
         kind = sources[table.source].kind if table.source in sources else "unknown"
         rows = table.rows(day)
         first, last = int(table.samples.start_ms[rows].min()), int(table.samples.end_ms[rows].max())
         stayed = table.present.within(first, last + 1).total
-        return wanted.rank(kind), -stayed, table.source
+        # Between equals, details before totals: they can be compared with other sources stretch by stretch.
+        return wanted.rank(kind), table.is_totals, -stayed, table.source
 
     return sorted((table for table in tables if _has(table, day)), key=order)
 
@@ -189,7 +226,7 @@ def separate(
     wanted: Metric, by_source: Mapping[int, Samples], sources: Mapping[int, SourceIdentity]
 ) -> dict[int, tuple[Samples, Samples]]:
     """For a sparse metric: the readings of each source that count, and those that were set aside."""
-    tables = [_Table(source, samples, wanted) for source, samples in by_source.items() if len(samples)]
+    tables = _tables(wanted, by_source, sources)
     found: dict[int, tuple[list[Samples], list[Samples]]] = {}
     for day in sorted({int(day) for table in tables for day in np.unique(table.day)}):
         for table, fraction, _ in _choose(day, wanted, _ordered(tables, day, wanted, sources)):
@@ -207,10 +244,15 @@ Choice = tuple[_Table, Float64, dict[str, int]]
 def _choose(day: int, wanted: Metric, tables: list[_Table]) -> Iterator[Choice]:
     rule = _overlap_rule(wanted)
     covered, earlier = NOTHING, list[_Table]()
+    less = _less_telling(day, tables) | {id(table): STATISTIC for table in tables if table.is_statistic}
     for table in tables:
         rows = table.rows(day)
         fraction = table.plausible[rows].astype(np.float64)
         aside = {IMPLAUSIBLE: int((~table.plausible[rows]).sum())}
+        own = less.get(id(table))
+        if own is not None:
+            aside[own] = int((fraction > 0).sum())
+            fraction = np.zeros(len(fraction))
         first, last = _bounds_of(day, table, rows)
         if earlier:
             reason, keep = rule(table, rows, covered.within(first, last), earlier, day)
@@ -221,6 +263,21 @@ def _choose(day: int, wanted: Metric, tables: list[_Table]) -> Iterator[Choice]:
             covered = covered.joined(table.present.within(first, last))
             earlier.append(table)
         yield table, fraction, {reason: count for reason, count in aside.items() if count}
+
+
+def _less_telling(day: int, tables: list[_Table]) -> dict[int, str]:
+    """Of a source with both totals and details of a day, the one of the two that says less, and why."""
+    less = {}
+    for totals in (table for table in tables if table.is_totals):
+        for details in tables:
+            if details.source == totals.source and not details.is_totals:
+                whole = float(totals.value[totals.rows(day)].sum())
+                parts = float(details.value[details.rows(day)].sum())
+                if parts >= COMPLETE_DETAILS * whole:
+                    less[id(totals)] = DETAIL_USED
+                else:
+                    less[id(details)] = TOTAL_USED
+    return less
 
 
 def _bounds_of(day: int, table: _Table, rows: slice) -> tuple[int, int]:
@@ -281,6 +338,10 @@ def _value(
     if wanted.day == "sum":
         total = sum(float((table.value[table.rows(day)] * fraction).sum()) for table, fraction in used)
         return total, low, high
+    if wanted.day == "max":
+        return high, low, high
+    if wanted.day == "leq":
+        return float(10 * np.log10(np.mean(10 ** (amounts / 10)))), low, high
     if wanted.day == "last":
         moments = np.concatenate(
             [table.samples.start_ms[table.rows(day)][fraction > 0] for table, fraction in used]

@@ -38,6 +38,10 @@ class ZoneTrust(IntEnum):
     NAMED = 2  # the source named the zone, and the offset follows from it
     EXPORTED = 3  # the offset is that of the place where the file was made, wherever the person was
     INFERRED = 4  # never stored: follows from readings of the hours around that named their zone
+    GIVEN = (
+        5  # whoever sent the file named the zone in which the person lived, and the offset follows from it
+    )
+    SET_RIGHT = 6  # the device's clock was wrong; the moment was corrected by a comparison that is on record
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import BinaryIO
 
@@ -17,7 +17,9 @@ from carespine.devices.metrics import data_classes
 from carespine.devices.models import ImportResult
 from carespine.devices.naming import report_id, task_id
 from carespine.devices.ports import Progress
+from carespine.devices.preview import checked_zone
 from carespine.devices.samples import Batch
+from carespine.devices.shelf import StoreShelf
 from carespine.kernel.errors import Conflict, Forbidden, NotFound
 from carespine.kernel.events import Announcer
 from carespine.kernel.ids import new_id
@@ -35,6 +37,9 @@ async def import_readings(
     file: BinaryIO,
     client: str,
     idempotency_key: str,
+    name: str = "",
+    zone: str | None = None,
+    further: Sequence[Adapter] = (),
     announcer: Announcer | None = None,
     progress: Progress | None = None,
 ) -> ImportResult:
@@ -42,7 +47,9 @@ async def import_readings(
 
     Everything happens in the session's transaction: all of it or nothing. Imports for one patient queue up.
     The same client and key again give the first answer (`replayed`) and repeat nothing; with another file
-    under the same key: Conflict. Readings of a class that the patient does not share are rejected, each counted.
+    under the same key: Conflict.
+    `name` is what the sender calls the file, `zone` where the person lived.
+    Readings of a class that the patient does not share are rejected, each counted.
 
     Raises Forbidden (no consent, or the actor may not), NotFound, UnknownFormat, UnreadableFile, HostileFile.
     A file that breaks off is imported up to there: state `partial`, with a notice.
@@ -56,9 +63,9 @@ async def import_readings(
     )
     if earlier is not None:
         return _replay(earlier, sha256)
-    adapter = await asyncio.to_thread(adapter_for, file)
-    reading = adapter.open(file, now=session.clock())
-    ingest = Ingest(session.tx, claim, patient_id, permitted)
+    adapter = await asyncio.to_thread(adapter_for, file, name, further=further)
+    reading = adapter.open(file, now=session.clock(), name=name, zone=checked_zone(zone))
+    ingest = Ingest(StoreShelf(session.tx, patient), claim.number, patient_id, permitted)
     await _read(reading, ingest, progress)
     made = _result(session, adapter, reading, ingest, patient_id=patient_id, client=client, sha256=sha256)
     sharing = await store.classes_not_shared(session.tx, patient)

@@ -139,14 +139,29 @@ async def window(
         low,
         high,
     )
+    found = ((row["metric"], row["source"], unpack(row["body"], metric(row["metric"]))) for row in rows)
+    return within(found, first_ms=first_ms, last_ms=last_ms)
+
+
+def within(
+    found: Iterable[tuple[str, int, Samples]], *, first_ms: int, last_ms: int
+) -> dict[str, dict[int, Samples]]:
+    """Chunks (metric, source, readings), cut to the readings that start within [first_ms, last_ms]."""
     parts: dict[str, dict[int, list[Samples]]] = {}
-    for row in rows:
-        samples = unpack(row["body"], metric(row["metric"]))
+    for key, source, samples in found:
         inside = (samples.start_ms >= first_ms) & (samples.start_ms <= last_ms)
         if inside.any():
             kept = samples if inside.all() else samples.take(inside)
-            parts.setdefault(row["metric"], {}).setdefault(row["source"], []).append(kept)
-    return {key: {source: concatenate(found) for source, found in of.items()} for key, of in parts.items()}
+            parts.setdefault(key, {}).setdefault(source, []).append(kept)
+    return {key: {source: concatenate(some) for source, some in of.items()} for key, of in parts.items()}
+
+
+async def months_kept(tx: Connection, patient: int) -> list[int]:
+    """The months (yyyymm) in which the patient has readings, in order."""
+    rows = await tx.fetch(
+        "select distinct month from device_chunk where patient = $1 order by month", patient
+    )
+    return [row["month"] for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +179,11 @@ async def latest(tx: Connection, patient: int) -> Latest | None:
         "and month >= (select max(month) from device_chunk where patient = $1)",
         patient,
     )
-    found = [unpack(row["body"], metric(row["metric"])) for row in rows]
+    return latest_of([unpack(row["body"], metric(row["metric"])) for row in rows])
+
+
+def latest_of(found: Sequence[Samples]) -> Latest | None:
+    """The latest of these readings; None where there is none."""
     if not found:
         return None
     day = max(int(samples.local_day().max()) for samples in found)

@@ -75,12 +75,16 @@ class Adapter(Protocol):
     @property
     def manifest(self) -> Manifest: ...
 
-    def recognises(self, file: BinaryIO) -> bool:
-        """Whether `file` looks like this format; its position may change. Never raises for bad content."""
+    def recognises(self, file: BinaryIO, *, name: str = "") -> bool:
+        """Whether `file`, called `name`, looks like this format; its position may change. Never raises."""
         ...
 
-    def open(self, file: BinaryIO, *, now: datetime) -> Reading:
-        """Start reading a seekable file from its beginning. Readings after `now` are refused one by one."""
+    def open(self, file: BinaryIO, *, now: datetime, name: str = "", zone: str | None = None) -> Reading:
+        """Start reading a seekable file from its beginning. Readings after `now` are refused one by one.
+
+        `name` is what the sender calls the file. `zone` is the IANA zone in which the person lived, as the
+        sender says: it serves where the file has no offset. Without it such readings are marked ambiguous.
+        """
         ...
 
 

@@ -24,6 +24,8 @@ CLASSES = (
     Choice("sleep", "Sleep", "Time asleep and sleep stages"),
     Choice("glucose", "Glucose", "Readings of a sensor or a finger-prick meter"),
     Choice("body-measurements", "Body measurements", "Weight, height, body fat"),
+    Choice("respiratory", "Breathing tests", "Peak flow, spirometry, reliever inhaler"),
+    Choice("diet", "Diet", "Energy, nutrients, drinks, fruit and vegetables"),
 )
 _NAMES = {choice.value: choice.text.lower() for choice in CLASSES}
 

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import BinaryIO
 
 import numpy as np
@@ -17,10 +17,10 @@ from carespine.devices.adapters.apple_health.blocks import blocks
 from carespine.devices.adapters.apple_health.scan import Find, Scan
 from carespine.devices.adapters.apple_health.sources import identity, plain_text
 from carespine.devices.adapters.contract import HostileFile, Manifest, load_manifest
+from carespine.devices.adapters.kit.collect import CLOCK_TOLERANCE, MAX_SOURCES, keep
 from carespine.devices.metrics import Metric, SleepStage, metric
 from carespine.devices.samples import (
     Batch,
-    Bool,
     Int16,
     Int64,
     Run,
@@ -30,10 +30,6 @@ from carespine.devices.samples import (
     ZoneTrust,
 )
 
-# A clock may be a little fast, and a traveller's day runs ahead; beyond a day it is wrong.
-CLOCK_TOLERANCE = timedelta(days=1)
-# People have tens of sources; a file that invents thousands only wants to fill the store.
-MAX_SOURCES = 1_000
 # Looking for a zone that does not exist is slow; a file that invents more names than this is not believed.
 MAX_UNKNOWN_ZONES = 20
 _ZONE_NAME = 60
@@ -60,15 +56,15 @@ class Group:
 
 
 class AppleHealth:
-    """The adapter of the contract."""
+    """The adapter of the contract. Apple writes an offset with every moment, so it asks for no zone."""
 
     def __init__(self) -> None:
         self.manifest: Manifest = load_manifest(__package__)
 
-    def recognises(self, file: BinaryIO) -> bool:
+    def recognises(self, file: BinaryIO, *, name: str = "") -> bool:
         return archive.looks_like_export(file)
 
-    def open(self, file: BinaryIO, *, now: datetime) -> AppleReading:
+    def open(self, file: BinaryIO, *, now: datetime, name: str = "", zone: str | None = None) -> AppleReading:
         return AppleReading(file, self.manifest, latest=now + CLOCK_TOLERANCE)
 
 
@@ -157,7 +153,7 @@ class AppleReading:
         canonical = samples.canonical(found)
         least, most = found.impossible
         missing = np.fromiter((not text for text in group.values), np.bool_, len(start))
-        good = _keep(
+        good = keep(
             (
                 (reasons.TIME_UNREADABLE, ~(start_read & end_read)),
                 (reasons.TIME_IMPOSSIBLE, start < _YEAR_1900_MS),
@@ -191,17 +187,6 @@ class AppleReading:
 
 def _known(texts: list[bytes], stages: dict[str, str]) -> set[bytes]:
     return set(texts) & {name.encode() for name in stages}
-
-
-def _keep(checks: tuple[tuple[str, Bool], ...], rejected: Counter[str]) -> Bool:
-    """Which rows pass every check; each row that does not counts once, under the first check it fails."""
-    left = np.ones(len(checks[0][1]), dtype=np.bool_)
-    for code, failed in checks:
-        count = int((failed & left).sum())
-        if count:
-            rejected[code] += count
-            left &= ~failed
-    return left
 
 
 def _grouped(found: list[Find]) -> dict[Key, Group]:

@@ -17,7 +17,7 @@ MAX_EXPANSION = 200
 # Below this many bytes unfolded, no ratio is harmful.
 ALWAYS_ALLOWED = 64 * 1024 * 1024
 # What the library raises on archives that are damaged; a negative position is a ValueError.
-_DAMAGED = (
+DAMAGED = (
     zipfile.BadZipFile,
     zlib.error,
     struct.error,
@@ -39,11 +39,24 @@ def is_zip(file: BinaryIO) -> bool:
 
 
 def looks_like_export(file: BinaryIO) -> bool:
-    """Whether `file` is an Apple export: a zip that holds one, or XML with the root HealthData."""
+    """Whether `file` is an Apple export: a zip that holds one, or XML with the root HealthData.
+
+    An archive too damaged to look into is taken for one: only the adapter can say what is wrong with it.
+    """
     if is_zip(file):
-        return True
+        return _holds_export(file)
     file.seek(0)
     return _ROOT in file.read(_HEAD)
+
+
+def _holds_export(file: BinaryIO) -> bool:
+    try:
+        with _opened(file) as archive, archive.open(_export_member(archive)) as member:
+            return _ROOT in member.read(_HEAD)
+    except UnreadableFile as error:
+        return isinstance(error.__cause__, DAMAGED)
+    except DAMAGED:
+        return True
 
 
 def pieces(file: BinaryIO) -> Iterator[bytes]:
@@ -75,7 +88,7 @@ def _opened(file: BinaryIO) -> zipfile.ZipFile:
     file.seek(0)
     try:
         return zipfile.ZipFile(file)
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise UnreadableFile(
             "The zip archive is damaged or was cut off on its way. Export it again and send it whole."
         ) from error
@@ -109,7 +122,7 @@ def _unfolded(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[byt
                         f"The archive unfolds to more than {MAX_EXPANSION} times its size and is refused."
                     )
                 yield piece
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise UnreadableFile(
             "The export inside the archive is damaged or cut off. Export it again and send it whole."
         ) from error

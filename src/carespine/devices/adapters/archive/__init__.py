@@ -1,0 +1,1 @@
+"""A zip of files in other formats: the whole export of a maker, a takeout with foreign folders in it."""

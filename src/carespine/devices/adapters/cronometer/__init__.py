@@ -1,0 +1,1 @@
+"""Cronometer's CSV exports: servings, daily nutrition, biometrics."""

@@ -1,0 +1,1 @@
+"""FHIR R4: Observations alone or in Bundles, CGM submissions, the shapes of the Physical Activity guide."""

@@ -1,0 +1,1 @@
+"""A food diary as a table: one line a food, with time or meal, amount and nutrients."""

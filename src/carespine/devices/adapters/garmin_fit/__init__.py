@@ -1,0 +1,1 @@
+"""FIT files: activities, monitoring, scales, blood pressure."""

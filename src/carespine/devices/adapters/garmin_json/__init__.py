@@ -1,0 +1,1 @@
+"""Garmin's JSON: the account export and the summaries of the Health API."""

@@ -1,0 +1,1 @@
+"""Any table of readings: by a mapping file, or by headers that say metric and unit without doubt."""

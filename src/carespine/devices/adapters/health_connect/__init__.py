@@ -1,0 +1,1 @@
+"""Health Connect: the database that Android exports, and the JSON of apps that read it out."""

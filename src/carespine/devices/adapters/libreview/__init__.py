@@ -1,0 +1,1 @@
+"""LibreView's CSV export: history and scans of a sensor, strips, ketones, insulin, food."""

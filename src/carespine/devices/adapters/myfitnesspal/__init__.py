@@ -1,0 +1,1 @@
+"""MyFitnessPal's CSV exports: meals, measurements, exercise."""

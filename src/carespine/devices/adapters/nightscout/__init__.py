@@ -1,0 +1,1 @@
+"""Nightscout's entries and treatments, as its API and its backups write them."""

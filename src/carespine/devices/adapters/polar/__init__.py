@@ -1,0 +1,1 @@
+"""Polar Flow: training sessions, daily activity, heart rate round the clock, sleep."""

@@ -1,0 +1,1 @@
+"""Samsung Health's download of personal data: one CSV a kind of record."""

@@ -1,0 +1,1 @@
+"""Withings: the CSV files of the account export and the answers of the API."""

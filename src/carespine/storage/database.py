@@ -65,6 +65,8 @@ class Database:
                 command_timeout=self._longest_s + _GRACE_S if self._longest_s else None,
                 server_settings={
                     "plan_cache_mode": "force_custom_plan",
+                    # A request has one processor: many requests share them better than one can.
+                    "max_parallel_workers_per_gather": "0",
                     "timezone": "UTC",
                     "statement_timeout": str(self._longest_s * 1000),
                     "application_name": "carespine",

@@ -10,6 +10,7 @@ from carespine.storage.rows import Stored
 from carespine.storage.search import by_value, sorting
 from carespine.storage.search.includes import included
 from carespine.storage.search.plans import COLUMNS, Plan, plan
+from carespine.storage.search.sorting import Walk
 from carespine.storage.sql import Arguments
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from carespine.storage.search.clauses import Reachable
 
 DEFAULT_COUNT, MOST_COUNT = 20, 1_000
+# Ours: how a batch of an index grows where its rows do not fill the page, and how far.
+_MORE, _MOST_WALKED = 4, 5_000
 _WIDTH = COLUMNS.count(",") + 1
 
 
@@ -63,17 +66,39 @@ async def _rows(
     """The rows of a page and the cursor of the next: those that have the value first, then those that lack it."""
     found: list[asyncpg.Record] = []
     for order in chosen.orders:
-        if cursor is not None and not sorting.may_follow(cursor, order):
+        if cursor is not None and not sorting.may_follow(cursor, order, len(chosen.orders) > 1):
             continue
-        arguments = Arguments(*chosen.arguments.values)
-        statement = order.statement(
-            COLUMNS, chosen.where, arguments, cursor=cursor, limit=count + 1 - len(found)
-        )
-        found += await connection.fetch(statement, *arguments.values)
+        wanted = count + 1 - len(found)
+        if isinstance(order, Walk):
+            found += await _walked(connection, chosen, order, cursor=cursor, wanted=wanted)
+        else:
+            arguments = Arguments(*chosen.arguments.values)
+            statement = order.statement(COLUMNS, chosen.where, arguments, cursor=cursor, limit=wanted)
+            found += await connection.fetch(statement, *arguments.values)
         if len(found) > count:
-            return found[:count], sorting.cursor([*tuple(found[count - 1])[_WIDTH:], found[count - 1]["rid"]])
+            last = found[count - 1]
+            return found[:count], sorting.cursor(
+                [*tuple(last)[_WIDTH : _WIDTH + len(order.types)], last["rid"]]
+            )
         cursor = None
     return found, None
+
+
+async def _walked(
+    connection: Connection, chosen: Plan, walk: Walk, *, cursor: str | None, wanted: int
+) -> list[asyncpg.Record]:
+    """As many rows as wanted, or all there are: a batch of the index at a time, more where most do not match."""
+    found: list[asyncpg.Record] = []
+    batch = wanted if chosen.is_bare else wanted * _MORE
+    while True:
+        arguments = Arguments(*chosen.arguments.values)
+        statement = walk.statement(COLUMNS, chosen.where, arguments, cursor=cursor, limit=batch)
+        rows = await connection.fetch(statement, *arguments.values)
+        found += [row for row in rows if row["id"] is not None]
+        if len(found) >= wanted or len(rows) < batch:
+            return found[:wanted]
+        cursor = sorting.cursor(list(tuple(rows[-1])[_WIDTH:]))
+        batch = min(batch * _MORE, _MOST_WALKED)
 
 
 async def _total(connection: Connection, chosen: Plan) -> int:

@@ -17,7 +17,7 @@ from carespine.storage.search.clauses import Compiler, Reachable, is_selective
 from carespine.storage.search.conditions import carries
 from carespine.storage.search.contents import is_of_content
 from carespine.storage.search.ranged import Ranged
-from carespine.storage.search.sorting import Order
+from carespine.storage.search.sorting import Order, Walk
 from carespine.storage.sql import Arguments
 from carespine.storage.types import type_number
 
@@ -34,13 +34,15 @@ COLUMNS = "r.type, r.id, r.version, r.updated, r.deleted, r.body, r.patient, r.r
 class Plan:
     """A search's conditions on the resource `r` and its order: one, or two where some rows lack the value.
 
-    `arguments` are those of `where`. `along` is the range whose index is walked; `where` leaves it out.
+    `arguments` are those of `where`. `along` is the range whose index is walked; `where` leaves it out. `is_bare`:
+    nothing further is asked of the resources.
     """
 
     where: str
     arguments: Arguments
-    orders: tuple[Order, ...]
+    orders: tuple[Order | Walk, ...]
     along: Ranged | None = None
+    is_bare: bool = False
 
     def whole(self, arguments: Arguments) -> str:
         """All conditions; `arguments` begin with the plan's."""
@@ -70,7 +72,8 @@ async def plan(
         if not is_rare and not found.is_listed and (both := sorting.range_sorted(query, found.ranges)):
             return _along(both, query, found, arguments)
         if not is_rare and not found.is_listed and (alone := sorting.walk(query)) is not None:
-            return Plan(_where(found, arguments, lead="order"), arguments, alone)
+            where = _where(found, arguments, lead="order")
+            return Plan(where, arguments, alone, is_bare=_is_bare(found))
         is_rare = bool(found.keys) and not found.is_listed
     lead = "keys" if is_rare else "list" if found.is_listed else "order"
     where = _where(found, arguments, lead=lead)
@@ -82,7 +85,11 @@ def _along(walked: Ranged, query: Query, found: _Found, arguments: Arguments) ->
     found.ranges.remove(walked)
     where = _where(found, arguments, lead="order")
     descending = any(key.descending for key in query.sort)
-    return Plan(where, arguments, (sorting.along(walked, descending=descending),), walked)
+    return Plan(where, arguments, (sorting.along(walked, descending=descending),), walked, _is_bare(found))
+
+
+def _is_bare(found: _Found) -> bool:
+    return not found.keys and not found.ranges and set(found.others) <= {"(true)"}
 
 
 def _walked(query: Query, found: _Found, cursor: str | None) -> Ranged | None:

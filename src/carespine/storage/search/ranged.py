@@ -74,7 +74,7 @@ class Ranged:
         kind = _KINDS[self.table]
         conditions = []
         if part.units is not None:
-            conditions.append(f"i.unit = any({arguments.add(list(part.units))}::bigint[])")
+            conditions.append(among("i.unit", part.units, arguments))
         side = {"narrow": part.narrow, "wide": part.wide, None: Side()}[width]
         if side.least is not None:
             conditions.append(f"i.low >= {arguments.add(side.least)}::{kind}")

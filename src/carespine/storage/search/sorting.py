@@ -20,6 +20,7 @@ from carespine.storage.sql import Arguments
 from carespine.storage.types import param_number
 
 _COLUMNS = {"_id": ("r.id", "text"), "_lastUpdated": ("r.updated", "timestamptz")}
+_NEVER_NULL = frozenset(expression for expression, _ in _COLUMNS.values())
 # Parameter type: table, column, SQL type, suffix of the row's name. Of a range its beginning counts.
 _TABLES = {
     "date": ("index_date", "low", "bigint", ""),
@@ -34,46 +35,99 @@ _IN_ORDER = frozenset({"date", "number", "string", "uri"})
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order of rows, as SQL: `expressions` with their directions and types, then `row_id`.
+    """An order of rows, as SQL: `expressions` with their directions and types, then the row id.
 
-    `source` gives, with its placeholders, what stands after `from`: the resources with what they are sorted by, or,
-    `is_walked`, rows `a` of an index in whose order the resources are looked up. `lacks`: None where rows without
-    the value come last; True or False where this order is of those rows only, or of all others.
+    `joins` gives, with its placeholders, what stands after `resource r` in from. `lacks`: the order is of those rows
+    only that have no value.
     """
 
     expressions: tuple[str, ...]
     descending: tuple[bool, ...]
     types: tuple[str, ...]
-    source: Callable[[Arguments], str]
-    row_id: str = "r.rid"
-    is_walked: bool = False
-    lacks: bool | None = None
-
-    @property
-    def by(self) -> str:
-        """Rows without the value come last in either direction."""
-        pairs = zip(self.expressions, self.descending, strict=True)
-        nulls = " nulls last" if self.lacks is None and not self.is_walked else ""
-        keys = [f"{expression} {'desc' if down else 'asc'}{nulls}" for expression, down in pairs]
-        return ", ".join([*([] if self.lacks else keys), f"{self.row_id} asc"])
+    joins: Callable[[Arguments], str]
+    lacks: bool = False
 
     def statement(
         self, columns: str, where: str, arguments: Arguments, *, cursor: str | None, limit: int
     ) -> str:
         """The select of the rows after the cursor; `where` is on `r`, with its values in `arguments`."""
         selected = ", ".join([columns, *self.expressions])
-        source = self.source(arguments)
-        beyond = "true" if cursor is None else after(cursor, self, arguments)
-        if not self.is_walked:
-            return f"select {selected} from {source} where {where} and ({beyond}) order by {self.by} limit {limit}"  # noqa: S608
-        # OFFSET keeps the look-up one by one, so that it ends with the page.
+        joins = self.joins(arguments)
+        beyond = "true" if cursor is None else self.after(cursor, arguments)
+        # A value of a column of the resource itself is never absent: saying so would keep its index from being used.
+        keys = [
+            f"{expression} {'desc' if down else 'asc'}{'' if expression in _NEVER_NULL else ' nulls last'}"
+            for expression, down in zip(self.expressions, self.descending, strict=True)
+        ]
+        by = ", ".join([*([] if self.lacks else keys), "r.rid asc"])
+        return f"select {selected} from resource r {joins} where {where} and ({beyond}) order by {by} limit {limit}"  # noqa: S608
+
+    def after(self, cursor: str, arguments: Arguments) -> str:
+        """The condition for rows that come after the cursor's; raises Invalid where it is not one of ours."""
+        *values, rid = _decode(cursor, self.types)
+        alternatives = [f"r.rid > {arguments.add(rid)}"]
+        if self.lacks:
+            return alternatives[0] if values[0] is None else "true"
+        known = zip(self.expressions, self.descending, self.types, values, strict=True)
+        for expression, down, kind, value in reversed(list(known)):
+            rest = " or ".join(alternatives)
+            if value is None:
+                alternatives = [f"({expression} is null and ({rest}))"]
+                continue
+            placed = f"{arguments.add(value)}::{kind}"
+            beyond = f"({expression} {'<' if down else '>'} {placed} or {expression} is null)"
+            alternatives = [f"({beyond} or ({expression} = {placed} and ({rest})))"]
+        return alternatives[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """An order that is an index's: its rows are read a batch at a time, and their resources looked up.
+
+    `sources` gives, with its placeholders, from-clauses with conditions on rows `i` that have a patient and a rid.
+    """
+
+    columns: tuple[str, ...]
+    descending: bool
+    types: tuple[str, ...]
+    sources: Callable[[Arguments], list[str]]
+
+    @property
+    def lacks(self) -> bool:
+        return False
+
+    def statement(
+        self, columns: str, where: str, arguments: Arguments, *, cursor: str | None, limit: int
+    ) -> str:
+        """The select of the next `limit` rows of the index, each with its resource or nulls."""
+        keys = [f"{column} {'desc' if self.descending else 'asc'}" for column in self.columns]
+        by = ", ".join([*keys, "rid asc"])
+        beyond = "true" if cursor is None else self.after(cursor, arguments)
+        listed = ", ".join(["patient", "rid", *self.columns])
+        parts = [
+            f"(select i.{listed.replace(', ', ', i.')} from {source} and {beyond} order by {by} limit {limit})"  # noqa: S608
+            for source in self.sources(arguments)
+        ]
+        walked = f"select {listed} from ({' union all '.join(parts)}) every order by {by} limit {limit}"  # noqa: S608
         found = (
             f"select r.* from resource r where r.patient = a.patient and r.rid = a.rid and {where} offset 0"  # noqa: S608
         )
-        return (
-            f"select {selected} from ({source}) a cross join lateral ({found}) r where {beyond} "  # noqa: S608
-            f"order by {self.by} limit {limit}"
-        )
+        selected = ", ".join([columns, *(f"a.{column}" for column in self.columns), "a.rid as place"])
+        ordered = ", ".join(f"a.{key}" for key in by.split(", "))
+        return f"select {selected} from ({walked}) a left join lateral ({found}) r on true order by {ordered}"  # noqa: S608
+
+    def after(self, cursor: str, arguments: Arguments) -> str:
+        """The condition for rows of the index that come after the cursor; raises Invalid for one of another search."""
+        *values, rid = _decode(cursor, self.types)
+        if None in values:
+            raise _refusal()
+        sign = "<" if self.descending else ">"
+        placed = [f"{arguments.add(value)}::{kind}" for value, kind in zip(values, self.types, strict=True)]
+        condition = f"i.rid > {arguments.add(rid)}"
+        for column, value in reversed(list(zip(self.columns, placed, strict=True))):
+            condition = f"(i.{column} {sign} {value} or (i.{column} = {value} and {condition}))"
+        # Says the same of the first column alone, with which the index begins.
+        return f"i.{self.columns[0]} {sign}= {placed[0]} and {condition}"
 
 
 def is_joined(sort: tuple[SortKey, ...]) -> bool:
@@ -95,15 +149,14 @@ def order(sort: tuple[SortKey, ...], resource_type: str) -> Order:
         expressions.append(expression)
         types.append(kind)
 
-    def source(arguments: Arguments) -> str:
-        joins = [
+    def joins(arguments: Arguments) -> str:
+        return " ".join(
             _join(f"s{position}", key, resource_type, arguments)
             for position, key in enumerate(sort)
             if key.parameter.code not in _COLUMNS
-        ]
-        return " ".join(["resource r", *joins])
+        )
 
-    return Order(tuple(expressions), tuple(key.descending for key in sort), tuple(types), source)
+    return Order(tuple(expressions), tuple(key.descending for key in sort), tuple(types), joins)
 
 
 def _join(alias: str, key: SortKey, resource_type: str, arguments: Arguments) -> str:
@@ -122,8 +175,8 @@ def _params(key: SortKey, resource_type: str, suffix: str) -> list[int]:
     return [param_number(resource_type, name + suffix) for name in names]
 
 
-def walk(query: Query) -> tuple[Order, ...] | None:
-    """The order of `_sort` as walks: along the index of its one key, then the resources that lack the value.
+def walk(query: Query) -> tuple[Walk, Order] | None:
+    """The order of `_sort` as a walk along the index of its one key, and then the resources that lack the value.
 
     None where an index does not say the order: several keys, several values, or a key without such an index.
     """
@@ -137,22 +190,18 @@ def walk(query: Query) -> tuple[Order, ...] | None:
     if len(params) != 1:
         return None
 
-    def source(arguments: Arguments) -> str:
-        param = arguments.add(params[0])
-        return f"select i.patient, i.rid, i.{column} as value from {table} i where i.param = {param}"  # noqa: S608
+    def sources(arguments: Arguments) -> list[str]:
+        return [f"{table} i where i.param = {arguments.add(params[0])}"]
 
-    def others(arguments: Arguments) -> str:
-        """With the condition that there is no value put into the join: the one that lets no row with it through."""
+    def without(arguments: Arguments) -> str:
+        """A join that lets only those through that have no such row."""
         param = arguments.add(params[0])
         rows = f"select 1 from {table} i where i.patient = r.patient and i.rid = r.rid and i.param = {param} offset 0"  # noqa: S608
-        return (
-            f"resource r join lateral (select null::{sql_type} as value where not exists ({rows})) a on true"
-        )
+        return f"join lateral (select null::{sql_type} as value where not exists ({rows})) a on true"
 
-    one = ((key.descending,), (sql_type,))
     return (
-        Order(("a.value",), *one, source, "a.rid", is_walked=True, lacks=False),
-        Order(("a.value",), *one, others, lacks=True),
+        Walk((column,), key.descending, (sql_type,), sources),
+        Order(("a.value",), (key.descending,), (sql_type,), without, lacks=True),
     )
 
 
@@ -164,58 +213,26 @@ def range_sorted(query: Query, ranges: list[Ranged]) -> Ranged | None:
     return next((each for each in ranges if each.single and list(each.params) == params), None)
 
 
-def along(wanted: Ranged, *, descending: bool = False) -> Order:
-    """The order of the index on a range: no more rows are read than a page has."""
+def along(wanted: Ranged, *, descending: bool = False) -> Walk:
+    """The order of the index on a range."""
     columns = ("unit", "low") if wanted.table == "index_quantity" else ("low",)
     kinds = {"unit": "bigint", "low": "bigint" if wanted.table == "index_date" else "double precision"}
-    listed = ", ".join(f"i.{column}" for column in columns)
 
-    def source(arguments: Arguments) -> str:
-        parts = wanted.sources(arguments) or [f"{wanted.table} i where false"]
-        return " union all ".join(f"select i.patient, i.rid, {listed} from {part}" for part in parts)  # noqa: S608
+    def sources(arguments: Arguments) -> list[str]:
+        return wanted.sources(arguments) or [f"{wanted.table} i where false"]
 
-    return Order(
-        tuple(f"a.{column}" for column in columns),
-        tuple(descending for _ in columns),
-        tuple(kinds[column] for column in columns),
-        source,
-        "a.rid",
-        is_walked=True,
-    )
+    return Walk(columns, descending, tuple(kinds[column] for column in columns), sources)
 
 
-def may_follow(cursor: str, wanted: Order) -> bool:
-    """Whether rows of this order can come after the cursor: none that has a value comes after one that lacks it."""
-    return wanted.lacks is not False or _decode(cursor, wanted)[0] is not None
+def may_follow(cursor: str, wanted: Order | Walk, others: bool) -> bool:
+    """Whether rows of this order can come after the cursor; `others`: rows without a value have an order of their own,
+    and none that has one comes after them."""
+    return not (others and isinstance(wanted, Walk)) or _decode(cursor, wanted.types)[0] is not None
 
 
 def is_plain(cursor: str) -> bool:
     """Whether a cursor is of the order in which resources were stored: a row id and nothing else."""
     return len(values_of(cursor)) == 1
-
-
-def after(cursor: str, wanted: Order, arguments: Arguments) -> str:
-    """The condition for rows that come after the cursor's; raises Invalid where the cursor is not one of ours."""
-    *values, rid = _decode(cursor, wanted)
-    alternatives = [f"{wanted.row_id} > {arguments.add(rid)}"]
-    if wanted.lacks:
-        return alternatives[0] if values[0] is None else "true"
-    known = list(zip(wanted.expressions, wanted.descending, wanted.types, values, strict=True))
-    for expression, down, kind, value in reversed(known):
-        rest = " or ".join(alternatives)
-        if value is None:
-            alternatives = [f"({expression} is null and ({rest}))"]
-            continue
-        placed = f"{arguments.add(value)}::{kind}"
-        beyond = f"{expression} {'<' if down else '>'} {placed}"
-        if not wanted.is_walked:
-            beyond = f"({beyond} or {expression} is null)"
-        alternatives = [f"({beyond} or ({expression} = {placed} and ({rest})))"]
-    if wanted.is_walked:
-        # Says the same of the first column alone, which an index can begin with.
-        expression, down, kind, value = known[0]
-        alternatives[0] += f" and {expression} {'<=' if down else '>='} {arguments.add(value)}::{kind}"
-    return alternatives[0]
 
 
 def cursor(values: list[Any]) -> str:
@@ -251,19 +268,15 @@ def values_of(text: str) -> list[Any]:
     return values
 
 
-def _decode(text: str, wanted: Order) -> list[Any]:
+def _decode(text: str, types: tuple[str, ...]) -> list[Any]:
     values, refusal = values_of(text), _refusal()
-    if len(values) != len(wanted.types) + 1:
+    if len(values) != len(types) + 1:
         raise refusal
-    if wanted.is_walked and wanted.lacks is None and None in values:
-        raise refusal
-    kinds = [*(_KINDS[kind] for kind in wanted.types), int]
+    kinds = [*(_KINDS[kind] for kind in types), int]
     for value, kind in zip(values, kinds, strict=True):
         if isinstance(value, bool) or not (value is None or isinstance(value, kind)):
             raise refusal
-    return [
-        _placed(value, kind, refusal) for value, kind in zip(values, (*wanted.types, "bigint"), strict=True)
-    ]
+    return [_placed(value, kind, refusal) for value, kind in zip(values, (*types, "bigint"), strict=True)]
 
 
 def _placed(value: Any, kind: str, refusal: Invalid) -> Any:

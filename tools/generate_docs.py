@@ -274,6 +274,39 @@ def terminology() -> str:
     return _page("Terminology", "tests/fhir/terminology_cases.py", *parts)
 
 
+def sql_on_fhir() -> str:
+    """docs/sql-on-fhir.md, out of the spec table that the tests run."""
+    cases = _spec("fhir/view_cases.py").CASES
+    parts = [
+        "A ViewDefinition (SQL on FHIR v2) makes a table of resources. `carespine view run` in "
+        "[the command line](command-line.md) runs one over all that is stored, or over files, to CSV, NDJSON, JSON or "
+        "Parquet; `carespine view check` says what is wrong with one.",
+        "Over HTTP, `PUT ViewDefinition/people` keeps a view; `ViewDefinition/people/$run` or `ViewDefinition/$run` "
+        "with `viewReference` or `viewResource` answers the table of what the asker may reach, "
+        "in the form that `_format` or Accept names. Other inputs: `header`, `_limit`, `_since`, `patient`, `resource`. "
+        "Each patient whose data is in a table sees that in their access trail. R4 has no type ViewDefinition: it is "
+        "kept within a Library ([why](decisions/0025-views.md)).",
+        "Each row is a case that `tests/fhir/test_sql_on_fhir.py` runs, over the resources of "
+        "`tests/fhir/view_cases.py`, by FHIRPath and by the quicker way.",
+    ]
+    for feature in dict.fromkeys(case.feature for case in cases):
+        rows = [(case.says, _view(case), _rows(case.rows)) for case in cases if case.feature == feature]
+        parts += [f"## {feature}", _table(("What it says", "View", "Rows"), rows)]
+    return _page("SQL on FHIR", "tests/fhir/view_cases.py", *parts)
+
+
+def _view(case: Any) -> str:
+    """The parts of a view that a case is about."""
+    shown = {name: case.view[name] for name in ("constant", "where", "select") if name in case.view}
+    return f"`{json.dumps(shown, ensure_ascii=False)}`"
+
+
+def _rows(rows: Any) -> str:
+    if isinstance(rows, str):
+        return f"refused: … {rows} …"
+    return "<br>".join(f"`{json.dumps(row, ensure_ascii=False, default=str)}`" for row in rows) or "none"
+
+
 def _spec(name: str) -> Any:
     """A module of the tests that holds a spec table."""
     path = DOCS.parent / "tests" / name
@@ -332,6 +365,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "standards-catalogue.md": standards_catalogue,
     "metrics.md": metrics,
     "terminology.md": terminology,
+    "sql-on-fhir.md": sql_on_fhir,
 }
 
 

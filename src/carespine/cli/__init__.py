@@ -24,6 +24,7 @@ from carespine.cli import (
     terminology,
     validate,
     version,
+    view,
 )
 from carespine.kernel.errors import CarespineError, Misconfigured
 
@@ -40,6 +41,7 @@ demo.register(app)
 load.register(app)
 validate.register(app)
 terminology.register(app)
+view.register(app)
 standards.register(app)
 certificate.register(app)
 devices.register(app)

@@ -55,6 +55,18 @@ class BulkReading(Visit):
         )
         return await self._audit_patients(job, event)
 
+    async def tabulated(self, resource_type: str, *, what: str) -> None:
+        """Write each patient who has resources of this type that they go into a table; for jobs of the system."""
+        self._demand(resource_type, "s", "operation", what=resource_type)
+        now = self.clock()
+        event = Event(self.actor, self.purpose, "E", "operation", what=resource_type, description=what)
+        arguments = Arguments(type_number(resource_type), now, body(event, recorded=now))
+        await self.tx.execute(
+            f"insert into audit_event (patient, recorded, body) select distinct r.patient, $2::timestamptz, $3::bytea "  # noqa: S608
+            f"from resource r where r.type = $1 and not r.deleted and ({self._reachable(arguments)})",
+            *arguments.values,
+        )
+
     async def reachable_patients(self, patient_ids: Sequence[str]) -> list[int]:
         """The keys of these patients; raises NotFound where one is unknown or out of reach."""
         self._demand("Patient", "r", "export", what="Patient")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ from carespine.fhir import json_text
 from carespine.fhir.search import parse
 from carespine.kernel.errors import NotFound
 from carespine.security.visit import Visit
-from carespine.storage import history, labels, record, resources
+from carespine.storage import history, labels, record, resources, tables
 from carespine.storage import search as storage_search
 from carespine.storage.sql import Arguments
 
@@ -126,6 +126,26 @@ class Reading(Visit):
         seen = (item.patient for item in (*part.items, *part.supporting))
         self._saw(seen, "operation", what=f"{owner.type}/{owner.id}", query=asked)
         return part
+
+    async def table_pages(
+        self, resource_type: str, only: tables.Only, *, asked: str
+    ) -> AsyncGenerator[list[bytes], None]:
+        """The JSON of what the actor reaches of a type, page by page, for a table made from it.
+
+        Each patient whose data was given out has an event, also where the caller stops early.
+        """
+        self._demand(resource_type, "s", "operation", what=resource_type)
+        seen: set[int] = set()
+
+        def reachable(arguments: Arguments) -> str:
+            return self._reachable(arguments, interaction="s")
+
+        try:
+            async for page in tables.pages(self.tx, resource_type, only, reachable):
+                seen.update(patient for patient, _ in page)
+                yield [body for _, body in page]
+        finally:
+            self._saw(seen, "operation", what=resource_type, query=asked)
 
     async def labels(self, resource_type: str | None) -> dict[str, list[Any]]:
         """The profiles, tags and security labels in use, of one type or of all, on what may be read."""

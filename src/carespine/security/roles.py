@@ -13,6 +13,7 @@ DIRECTORY = frozenset(
         "ConceptMap",
         "Endpoint",
         "HealthcareService",
+        "Library",
         "Location",
         "Medication",
         "Organization",

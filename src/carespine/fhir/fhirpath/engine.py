@@ -13,6 +13,7 @@ from carespine.fhir.fhirpath import (
     functions_existence,
     functions_fhir,
     functions_filtering,
+    functions_keys,
     functions_math,
     functions_strings,
     functions_subsetting,
@@ -23,7 +24,7 @@ from carespine.fhir.fhirpath.checker import result_types
 from carespine.fhir.fhirpath.compiler import Compiler
 from carespine.fhir.fhirpath.environment import EMPTY, Environment, Frame
 from carespine.fhir.fhirpath.errors import FhirPathError, FhirPathEvaluationError, FhirPathSyntaxError
-from carespine.fhir.fhirpath.model import Items, root
+from carespine.fhir.fhirpath.model import Items, Node, root
 from carespine.fhir.fhirpath.parser import parse
 from carespine.fhir.fhirpath.registry import Truth
 from carespine.fhir.fhirpath.results import TypedValue, plain, typed
@@ -36,6 +37,7 @@ FUNCTION_MODULES = (
     functions_existence,
     functions_fhir,
     functions_filtering,
+    functions_keys,
     functions_math,
     functions_strings,
     functions_subsetting,
@@ -72,6 +74,15 @@ class Compiled:
     ) -> list[TypedValue]:
         """The results with their types. `type_name` is the type of a tree that is not a resource."""
         return typed(self._items(resource, environment, type_name))
+
+    def on(self, node: Node, environment: Environment) -> Items:
+        """The items for a node that another expression found: nodes (see `model`) and System values."""
+        try:
+            return self._run(node, Frame(node, environment))
+        except FhirPathError as error:
+            raise error.within(self.source) from None
+        except (RecursionError, ArithmeticError) as error:
+            raise self._beyond(error) from None
 
     def holds(self, tree: Any, environment: Variables = None, *, type_name: str | None = None) -> bool | None:
         """The truth of the expression for a tree, as for an invariant; None if it has no answer.

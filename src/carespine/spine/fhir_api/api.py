@@ -24,6 +24,7 @@ from carespine.spine.fhir_api.answer import Answer
 from carespine.spine.fhir_api.exchange import R4_VERSIONS, parameters
 from carespine.spine.fhir_api.operations import routes
 from carespine.spine.fhir_api.patching import patch
+from carespine.spine.views import api as views_api
 from carespine.storage.database import retrying
 
 if TYPE_CHECKING:
@@ -60,10 +61,11 @@ class FhirApi:
 
     async def answer(self, exchange: Exchange) -> Answer:
         """Perform a request; every error of the platform becomes its OperationOutcome."""
-        of_job = exchange.parts[:1] == (jobs_api.PREFIX,)  # has its own formats: a manifest, NDJSON
-        in_xml = not of_job and formats.wants_xml(exchange.pairs, exchange.headers)
+        # These have their own formats: a manifest, NDJSON; tables.
+        own_formats = exchange.parts[:1] in ((jobs_api.PREFIX,), (views_api.TYPE,))
+        in_xml = not own_formats and formats.wants_xml(exchange.pairs, exchange.headers)
         try:
-            if not in_xml and not of_job:
+            if not in_xml and not own_formats:
                 exchange.demand_json()
             given = await self._perform(formats.in_json(exchange))
         except CarespineError as error:
@@ -160,6 +162,8 @@ def _no_id(method: str, text: str) -> Invalid | NotFound:
 def _route(exchange: Exchange) -> tuple[Interaction, bool]:
     """The interaction for a method and path, and whether it writes."""
     method = "GET" if exchange.method == "HEAD" else exchange.method
+    if exchange.parts[0] == views_api.TYPE:
+        return views_api.route(method, exchange.parts)
     if routes.is_operation(exchange.parts):
         return routes.route(method, exchange.parts)
     match (method, *exchange.parts):

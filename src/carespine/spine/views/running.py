@@ -1,0 +1,165 @@
+"""Running a view in bulk: over files, or over all that is stored, in several processes side by side."""
+
+from __future__ import annotations
+
+import multiprocessing
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from carespine.fhir import codec, sql_on_fhir
+from carespine.fhir.sql_on_fhir import decoding, outputs
+from carespine.fhir.sql_on_fhir.rows import Rows
+from carespine.kernel.errors import CarespineError, Invalid, Unprocessable
+from carespine.security.actor import ADMINISTRATION
+from carespine.spine.loading import documents
+from carespine.storage import tables
+from carespine.storage.tables import Part
+
+if TYPE_CHECKING:
+    from carespine.security.actor import Actor
+    from carespine.security.door import Door
+
+Progress = Callable[[int], None]
+# Resources between two writes, and between two words of progress.
+_BATCH = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """How many resources were looked at, and how many rows they gave."""
+
+    resources: int
+    rows: int
+
+
+def over_files(
+    definition: dict[str, Any], paths: Iterable[Path], out: BinaryIO, form: str, progress: Progress
+) -> Made:
+    """The table of the resources in files (bundles, NDJSON, gzip of either); raises Invalid, with its place, for a
+    document that is not R4."""
+    view = sql_on_fhir.read(definition)
+    return _written(sql_on_fhir.Rows(view), _in_files(paths), outputs.writer(view, form), out, progress)
+
+
+async def over_stored(
+    door: Door, actor: Actor, definition: dict[str, Any], url: str, out: Path, form: str, *, jobs: int
+) -> Made:
+    """The table of all that is stored of the view's type, written to a file; the trail of each patient says so.
+
+    Processes read parts of the table over connections of their own; what they write is put together in order.
+    """
+    view = sql_on_fhir.read(definition)
+    outputs.writer(view, form)
+    async with door.enter(actor, purpose=ADMINISTRATION) as session:
+        parts = await tables.parts(session.tx, view.resource, jobs)
+        await session.tabulated(view.resource, what=f"view {view.name}")
+    with tempfile.TemporaryDirectory(dir=out.parent) as folder:
+        tasks = [
+            _Task(definition, url, part, Path(folder) / f"{number}.{form}", form, number == 0)
+            for number, part in enumerate(parts)
+        ]
+        if len(tasks) == 1:
+            made = [_run(tasks[0])]
+        else:
+            context = multiprocessing.get_context("spawn")
+            with ProcessPoolExecutor(len(tasks), mp_context=context) as pool:
+                made = list(pool.map(_run, tasks))
+        _join([task.out for task in tasks], out, form)
+    if fault := next((item for item in made if isinstance(item, str)), None):
+        raise Unprocessable(fault)
+    counts = [item for item in made if isinstance(item, Made)]
+    return Made(sum(item.resources for item in counts), sum(item.rows for item in counts))
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    definition: dict[str, Any]
+    url: str
+    part: Part
+    out: Path
+    form: str
+    header: bool
+
+
+def _run(task: _Task) -> Made | str:
+    """One part, in a process of its own; a refusal comes back as its sentence."""
+    view = sql_on_fhir.read(task.definition)
+    decode = decoding.decoder(view)
+    trees = (decode(body) for body in tables.bodies(task.url, task.part))
+    writer = outputs.writer(view, task.form, header=task.header)
+    try:
+        with task.out.open("wb") as out:
+            return _written(sql_on_fhir.Rows(view), trees, writer, out, _silent)
+    except CarespineError as error:
+        return error.message
+
+
+def _written(
+    rows: Rows, trees: Iterable[dict[str, Any]], writer: outputs.Writer, out: BinaryIO, progress: Progress
+) -> Made:
+    out.write(writer.begin())
+    resources = written = 0
+    for batch in _batches(trees):
+        found = [row for tree in batch for row in rows.of(tree)]
+        out.write(writer.rows(found))
+        resources, written = resources + len(batch), written + len(found)
+        progress(len(batch))
+    out.write(writer.end())
+    return Made(resources, written)
+
+
+def _batches(trees: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    batch: list[dict[str, Any]] = []
+    for tree in trees:
+        batch.append(tree)
+        if len(batch) == _BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _in_files(paths: Iterable[Path]) -> Iterator[dict[str, Any]]:
+    for path in paths:
+        for place, text in documents(path):
+            try:
+                tree = codec.decode(text)
+            except CarespineError as error:
+                raise Invalid(f"{place}: {error.message}") from error
+            if tree["resourceType"] == "Bundle":
+                yield from (entry["resource"] for entry in tree.get("entry", ()) if "resource" in entry)
+            else:
+                yield tree
+
+
+def _join(parts: list[Path], out: Path, form: str) -> None:
+    """The parts one after the other; of Parquet, their row groups."""
+    if form == "parquet":
+        _join_parquet(parts, out)
+        return
+    with out.open("wb") as whole:
+        for part in parts:
+            if part.exists():
+                with part.open("rb") as file:
+                    shutil.copyfileobj(file, whole, 1 << 20)
+
+
+def _join_parquet(parts: list[Path], out: Path) -> None:
+    from pyarrow import parquet  # noqa: PLC0415 - a second of start-up that only Parquet is worth
+
+    files = [parquet.ParquetFile(part) for part in parts if part.exists() and part.stat().st_size]
+    if not files:
+        return
+    with parquet.ParquetWriter(out, files[0].schema_arrow, compression="zstd") as whole:
+        for file in files:
+            for group in range(file.num_row_groups):
+                whole.write_table(file.read_row_group(group))
+
+
+def _silent(_count: int) -> None:
+    """A part says nothing while it runs."""

@@ -89,33 +89,28 @@ def main() -> None:
     parser.add_argument("--observations", type=int, default=500_000)
     parser.add_argument("--data", type=Path, help="a data folder to keep, or that holds observations already")
     arguments = parser.parse_args()
-    command = str(Path(sys.executable).with_name("carespine"))
+    program = str(Path(sys.executable).with_name("carespine"))
     with tempfile.TemporaryDirectory() as scratch:
         folder, data = Path(scratch), arguments.data or Path(scratch) / "data"
         if not data.exists():
             observations(folder / "observations.ndjson.gz", arguments.observations)
             subprocess.run(
-                [command, "load", str(folder / "observations.ndjson.gz"), "--data", str(data)], check=True
+                [program, "load", str(folder / "observations.ndjson.gz"), "--data", str(data)], check=True
             )
         (folder / "view.json").write_text(json.dumps(VIEW))
+        command = [program, "view", "run", str(folder / "view.json"), "--data", str(data)]
         for jobs in dict.fromkeys((1, os.cpu_count() or 1)):
             for form in ("csv", "ndjson", "parquet"):
                 out = folder / f"table.{form}"
                 before, began = os.times(), time.perf_counter()
-                done = subprocess.run(
-                    [command, "view", "run", str(folder / "view.json"), "--data", str(data), "--output", str(out), "--jobs", str(jobs)],
-                    check=True, capture_output=True, text=True,
-                )  # fmt: skip
+                run = [*command, "--output", str(out), "--jobs", str(jobs)]
+                done = subprocess.run(run, check=True, capture_output=True, text=True)
                 took, after = time.perf_counter() - began, os.times()
                 rows = int(done.stderr.split()[0])
-                busy = (
-                    after.children_user
-                    + after.children_system
-                    - before.children_user
-                    - before.children_system
-                )
+                busy = sum(after[2:4]) - sum(before[2:4])
+                speed, size = rows / took, out.stat().st_size / rows
                 print(
-                    f"{form:8} {jobs} process(es): {rows / took:9,.0f} rows/s, {took:5.1f} s, CPU {busy:5.1f} s, {out.stat().st_size / rows:5.1f} bytes a row"
+                    f"{form:8} {jobs} process(es): {speed:9,.0f} rows/s, {took:5.1f} s, CPU {busy:5.1f} s, {size:5.1f} B/row"
                 )
 
 

@@ -283,7 +283,8 @@ def sql_on_fhir() -> str:
         "Parquet; `carespine view check` says what is wrong with one.",
         "Over HTTP, `PUT ViewDefinition/people` keeps a view; `ViewDefinition/people/$run` or `ViewDefinition/$run` "
         "with `viewReference` or `viewResource` answers the table of what the asker may reach, "
-        "in the form that `_format` or Accept names. Other inputs: `header`, `_limit`, `_since`, `patient`, `resource`. "
+        "in the form that `_format` or Accept names. Other inputs: `header`, `_limit`, `_since`, `patient`, "
+        "`resource`. "
         "Each patient whose data is in a table sees that in their access trail. R4 has no type ViewDefinition: it is "
         "kept within a Library ([why](decisions/0025-views.md)).",
         "Each row is a case that `tests/fhir/test_sql_on_fhir.py` runs, over the resources of "

@@ -109,9 +109,8 @@ def main() -> None:
                 rows = int(done.stderr.split()[0])
                 busy = sum(after[2:4]) - sum(before[2:4])
                 speed, size = rows / took, out.stat().st_size / rows
-                print(
-                    f"{form:8} {jobs} process(es): {speed:9,.0f} rows/s, {took:5.1f} s, CPU {busy:5.1f} s, {size:5.1f} B/row"
-                )
+                said = f"{speed:9,.0f} rows/s, {took:5.1f} s, CPU {busy:5.1f} s, {size:5.1f} B/row"
+                print(f"{form:8} {jobs} process(es): {said}")
 
 
 if __name__ == "__main__":

@@ -237,6 +237,17 @@ async def test_a_conditional_create_makes_one_only_where_there_is_none(
     assert await total(server, "Patient") == after
 
 
+async def test_a_condition_in_the_address_of_a_create_counts_too(server: Server) -> None:
+    made = [await server.post("Patient?identifier=http://a|1&_pretty=true", patient()) for _ in range(2)]
+    assert [reply.status_code for reply in made] == [201, 200]
+    assert await total(server, "Patient") == 1
+    both = await server.post(
+        "Patient?identifier=http://a|1", patient(), if_none_exist="identifier=http://a|1"
+    )
+    assert both.status_code == 400
+    assert (await server.post("Patient?unknown=1", patient())).status_code == 400
+
+
 async def test_a_reference_to_an_entry_that_was_found_points_to_what_was_found(server: Server) -> None:
     await server.put(patient(id="known"))
     sent = bundle(

@@ -15,6 +15,7 @@ from carespine.security.actor import Actor
 
 Tree = dict[str, Any]
 JSON_PATCH = "application/json-patch+json"
+FORMATS = ("application/fhir+json", JSON_PATCH, "application/merge-patch+json")
 ANN: Tree = {
     "resourceType": "Patient",
     "id": "ann",
@@ -49,6 +50,36 @@ async def test_a_json_patch_makes_a_new_version(server: Server) -> None:
     assert (await server.get("Patient/ann")).json() == reply.json()
     assert (await server.get("Patient/ann/_history/1")).json()["gender"] == "female"
     assert await server.found("Patient?gender=male") == ["ann"]
+
+
+@pytest.mark.parametrize("media", ["application/merge-patch+json", "application/json"])
+@pytest.mark.parametrize(
+    ("changes", "status", "expected"),
+    [
+        ({"gender": "male", "active": True}, 200, {"gender": "male", "active": True}),
+        ({"gender": None}, 200, {"gender": None}),
+        ({"name": [{"family": "Baker"}]}, 200, {"name": [{"family": "Baker"}]}),
+        ({"maritalStatus": {"text": "single"}}, 200, {"maritalStatus": {"text": "single"}}),
+        ({}, 200, {}),
+        ({"gender": "purple"}, 422, {}),
+        ({"name": []}, 422, {}),
+        ({"id": "bob"}, 422, {}),
+        (b"[1]", 400, {}),
+        (b'{"gender":"male","gender":"other"}', 400, {}),
+        (b'{"a":' * 5_000, 400, {}),
+    ],
+)
+async def test_a_merge_patch_changes_what_it_names(
+    dates: Server, media: str, changes: Any, status: int, expected: Tree
+) -> None:
+    merged = {**ANN, "id": "merged", "identifier": [{"value": "merged"}]}
+    await dates.put(merged)
+    reply = await dates.request("PATCH", "Patient/merged", changes, content_type=media)
+    assert reply.status_code == status, reply.text
+    after = (await dates.get("Patient/merged")).json()
+    for name, value in ({**merged, **expected}).items():
+        assert after.get(name) == value
+    assert set(after) <= {*merged, *expected, "meta"}
 
 
 async def test_a_fhirpath_patch_makes_a_new_version(server: Server) -> None:
@@ -107,7 +138,7 @@ async def test_prefer_decides_what_a_patch_returns(server: Server, prefer: str, 
         ("Patient/ann", fhirpath("replace", "Patient.id", value={"valueId": "bob"}), {}, 422),
         ("Patient/ann", fhirpath("delete", "Patient.meta.lastUpdated.x("), {}, 400),
         ("Patient/ann", TO_MALE, {"content_type": "text/plain"}, 415),
-        ("Patient/ann", TO_MALE, {"content_type": "application/merge-patch+json"}, 415),
+        ("Patient/ann", TO_MALE, {"content_type": "application/merge-patch+json"}, 400),
         ("Patient/ann", TO_MALE, {"content_type": JSON_PATCH + "; charset=latin-1"}, 415),
         ("Patient", TO_MALE, {}, 405),
         ("Patient?_format=json", TO_MALE, {}, 405),
@@ -130,7 +161,7 @@ async def test_a_patch_that_cannot_be_done_changes_nothing(
 
 async def test_an_unreadable_patch_is_answered_with_the_formats_that_are_read(server: Server) -> None:
     reply = await patch(server, "Patient/ann", TO_MALE, content_type="text/plain")
-    assert reply.headers["accept-patch"] == "application/fhir+json, application/json-patch+json"
+    assert reply.headers["accept-patch"] == ", ".join(FORMATS)
 
 
 async def test_what_a_removal_empties_goes_with_it_and_a_whole_meta_may_go(server: Server) -> None:
@@ -349,7 +380,7 @@ async def test_the_capability_statement_says_what_can_be_patched_and_done_by_con
     server: Server,
 ) -> None:
     statement = (await server.get("metadata")).json()
-    assert statement["patchFormat"] == ["application/json-patch+json", "application/fhir+json"]
+    assert statement["patchFormat"] == list(FORMATS)
     for resource in statement["rest"][0]["resource"]:
         assert {"code": "patch"} in resource["interaction"]
         assert (resource["conditionalUpdate"], resource["conditionalDelete"]) == (True, "single")

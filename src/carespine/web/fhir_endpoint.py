@@ -14,6 +14,7 @@ from carespine.spine.fhir_api import answer, formats, methods
 from carespine.spine.fhir_api.answer import Answer
 from carespine.spine.fhir_api.exchange import Exchange
 from carespine.spine.fhir_api.pairs import query_pairs
+from carespine.spine.fhir_api.patching import patch
 from carespine.web import coding, import_upload
 
 if TYPE_CHECKING:
@@ -96,11 +97,10 @@ def options(parts: tuple[str, ...]) -> Answer:
     """What may be done at an address; raises NotFound where there is none."""
     if not methods.allowed(parts):
         raise NotFound(f"There is no {'/'.join(parts)[:80]!r} here.")
-    return Answer(
-        204,
-        None,
-        methods.allow(parts) | {"Accept-Patch": "application/json-patch+json, application/fhir+json"},
-    )
+    headers = methods.allow(parts)
+    if "PATCH" in headers["Allow"]:
+        headers["Accept-Patch"] = ", ".join(patch.FORMATS)
+    return Answer(204, None, headers)
 
 
 async def _send_stream(given: Answer, pieces: AsyncIterator[bytes], method: str, send: Send) -> None:

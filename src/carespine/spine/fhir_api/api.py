@@ -135,9 +135,9 @@ def _has_json_body(exchange: Exchange) -> bool:
 
 def _demand_json_body(exchange: Exchange) -> None:
     media, _, text = exchange.headers.get("content-type", "").partition(";")
-    is_json_patch = exchange.method == "PATCH" and media.strip().lower() == patch.JSON_PATCH
-    if media.strip().lower() not in _JSON and not is_json_patch:
-        formats = f"{_JSON[0]}, {patch.JSON_PATCH}" if exchange.method == "PATCH" else _JSON[0]
+    is_patch = exchange.method == "PATCH" and media.strip().lower() in patch.FORMATS
+    if media.strip().lower() not in _JSON and not is_patch:
+        formats = ", ".join(patch.FORMATS) if exchange.method == "PATCH" else _JSON[0]
         raise UnsupportedMedia(
             f"Send {formats}; {media.strip()[:60] or 'no type'!r} is not read here.",
             headers={"Accept-Patch": formats} if exchange.method == "PATCH" else {},

@@ -8,6 +8,7 @@ from typing import Any
 from carespine import __version__
 from carespine.fhir import definitions
 from carespine.spine.fhir_api.operations import routes
+from carespine.spine.fhir_api.patching import patch
 
 _INTERACTIONS = (
     "read",
@@ -49,7 +50,7 @@ def statement(base: str, token_url: str | None) -> dict[str, Any]:
         "implementation": {"description": "Carespine FHIR R4 API", "url": base},
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "json", "application/fhir+xml", "xml"],
-        "patchFormat": ["application/json-patch+json", "application/fhir+json"],
+        "patchFormat": list(patch.FORMATS),
         "rest": [
             {
                 "mode": "server",

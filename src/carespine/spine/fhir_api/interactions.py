@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from carespine.fhir import codec
 from carespine.fhir.search import parse
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from carespine.security.session import Session
     from carespine.spine.fhir_api.exchange import Exchange
     from carespine.storage.rows import Stored
+
+_OUTPUT_ONLY = frozenset({"_format", "_pretty", "_elements", "_summary"})
 
 
 async def read(session: Session, exchange: Exchange) -> Answer:
@@ -47,7 +50,7 @@ async def vread(session: Session, exchange: Exchange) -> Answer:
 async def create(session: Session, exchange: Exchange) -> Answer:
     """POST Type; If-None-Exist makes it conditional (R4 http 3.1.0.8.1)."""
     tree = codec.decode(exchange.body, exchange.parts[0])
-    criteria = exchange.headers.get("if-none-exist")
+    criteria = _condition(exchange)
     if criteria is not None:
         found = await matching(session, exchange.parts[0], criteria)
         if found is not None:
@@ -55,6 +58,17 @@ async def create(session: Session, exchange: Exchange) -> Answer:
     made = await session.create(tree, checked=True)
     item = session.written(made["resourceType"], made["id"]).stored()
     return answer.written(exchange, item, created=True)
+
+
+def _condition(exchange: Exchange) -> str | None:
+    """What must not exist yet. Some clients write it into the address, where to ignore it would make duplicates."""
+    header = exchange.headers.get("if-none-exist")
+    asked = [(name, value) for name, value in exchange.pairs if name not in _OUTPUT_ONLY]
+    if not asked:
+        return header
+    if header is not None:
+        raise Invalid("The condition of a create stands in If-None-Exist, or in the address, not in both.")
+    return urlencode(asked)
 
 
 async def matching(session: Session, resource_type: str, criteria: str) -> Any:

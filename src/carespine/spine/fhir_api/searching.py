@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 _CURSOR = "_cursor"
 _FORM = "application/x-www-form-urlencoded"
-_OUTPUT_ONLY = frozenset({"_format", "_pretty", _CURSOR})
+# What decides how the answer is written, not what is found. `_totalMethod` is sent by fhirpy when it counts.
+_OUTPUT_ONLY = frozenset({"_format", "_pretty", "_totalMethod", _CURSOR})
 
 
 async def search(session: Session, exchange: Exchange) -> Answer:

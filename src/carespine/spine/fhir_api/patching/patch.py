@@ -1,4 +1,4 @@
-"""PATCH Type/id: a JSON Patch or a FHIRPath Patch, then an update with what comes out (R4 http 3.1.0.6)."""
+"""PATCH Type/id: a JSON, FHIRPath or merge patch, then an update with what comes out (R4 http 3.1.0.6)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from carespine.fhir import codec, json_text
 from carespine.kernel.errors import Invalid, Unprocessable
 from carespine.spine.fhir_api import answer
 from carespine.spine.fhir_api.answer import Answer
-from carespine.spine.fhir_api.patching import fhirpath_patch, json_patch
+from carespine.spine.fhir_api.patching import fhirpath_patch, json_patch, merge_patch
 from carespine.spine.fhir_api.patching.empties import has_empties, prune
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from carespine.spine.fhir_api.exchange import Exchange
 
 JSON_PATCH = "application/json-patch+json"
+_PLAIN = "application/json"
+FORMATS = ("application/fhir+json", JSON_PATCH, merge_patch.MERGE_PATCH)
 _FIXED = ("resourceType", "id")
 _SERVERS_OWN = ("versionId", "lastUpdated")
 
@@ -59,11 +61,22 @@ def patched(tree: dict[str, Any], exchange: Exchange) -> dict[str, Any]:
 
 def _applied(tree: dict[str, Any], exchange: Exchange) -> Any:
     media = exchange.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media == merge_patch.MERGE_PATCH or (media == _PLAIN and _is_no_resource(exchange.body)):
+        return _pruned(merge_patch.apply(tree, changes := merge_patch.read(exchange.body)), [changes])
     if media != JSON_PATCH:
         return fhirpath_patch.apply(tree, codec.decode(exchange.body, "Parameters"))
     operations = json_patch.read(exchange.body)
-    changed = json_patch.apply(tree, operations)
-    # What a removal empties goes with it. An empty value that the patch itself brings is left to be refused.
-    if isinstance(changed, dict) and not any(has_empties(operation.get("value")) for operation in operations):
+    return _pruned(json_patch.apply(tree, operations), [operation.get("value") for operation in operations])
+
+
+def _pruned(changed: Any, brought: list[Any]) -> Any:
+    """Without what a removal emptied. An empty value that the patch itself brings is left to be refused."""
+    if isinstance(changed, dict) and not any(has_empties(value) for value in brought):
         prune(changed)
     return changed
+
+
+def _is_no_resource(body: bytes) -> bool:
+    """Whether plain JSON is a merge patch, as fhirpy sends it: a resource would say its type."""
+    given = json_text.read(body)
+    return isinstance(given, dict) and "resourceType" not in given

@@ -143,6 +143,44 @@ def verify_evidence(
     typer.echo(f"Whole: {found.records} records, head {found.head}.")
 
 
+@group.command(epilog="Example:  carespine standards simulate --years 10 --products 40 --seed 1")
+def simulate(
+    years: Annotated[int, typer.Option(min=1, max=50, help="How many years.")] = 10,
+    products: Annotated[int, typer.Option(min=1, max=1_000, help="How many invented products.")] = 40,
+    seed: Annotated[str, typer.Option(help="The same seed gives the same story.")] = "1",
+    as_json: JsonOption = False,
+) -> None:
+    """Play years of certificates, findings, appeals and phase-outs in seconds; exits 1 if a law is broken."""
+    from datetime import UTC, datetime
+
+    from carespine.standards import simulating
+    from carespine.standards.states import State
+
+    begun = datetime(2026, 11, 1, tzinfo=UTC)
+    found = simulating.simulate(begun=begun, years=years, products=products, seed=seed)
+    if as_json:
+        print_json(
+            {
+                "years": {str(year): dict(states) for year, states in found.years.items()},
+                "events": dict(found.events),
+                "steps": found.steps,
+                "broken": found.broken,
+            }
+        )
+    else:
+        seen = [state for state in State if any(state in states for states in found.years.values())]
+        table = Table("After year", *seen, title=f"{products} invented products under the real rules")
+        for year, states in found.years.items():
+            table.add_row(str(year), *(str(states.get(state, 0)) for state in seen))
+        console = Console()
+        console.print(table)
+        told = ", ".join(f"{count} {event}" for event, count in sorted(found.events.items()))
+        console.print(f"{found.steps} product days. Events: {told}. Laws broken: {len(found.broken)}.")
+        for line in found.broken[:10]:
+            console.print(line, style="red")
+    raise typer.Exit(1 if found.broken else 0)
+
+
 def _run(plan: Plan) -> Report:
     """Run with a line for each check as it ends, on standard error; the seed's hash comes before the first."""
     from carespine.standards.engine import runner

@@ -17,6 +17,10 @@ class Source:
     pages: dict[str, tuple[int, dict[str, str], bytes]] = field(default_factory=dict)
     asked: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
 
+    def bodies(self, path: str) -> list[bytes]:
+        """What was posted to a path so far, in order."""
+        return [body for method, asked, _, body in self.asked if (method, asked) == ("POST", path)]
+
     def put(self, path: str, body: bytes, status: int = 200, **headers: str) -> str:
         self.pages[path] = (status, {name.replace("_", "-"): value for name, value in headers.items()}, body)
         return self.address + path

@@ -10,7 +10,7 @@ from carespine.kernel.errors import Conflict, Unprocessable
 from carespine.kernel.ids import patient_key
 from carespine.security import consent
 from carespine.security.audit_event import ODS_SYSTEM
-from carespine.storage import search_parameters
+from carespine.storage import search_parameters, subscriptions
 from carespine.storage.search_parameters import ParameterRow
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ async def unfile(tx: Connection, resource_type: str, resource_id: str) -> None:
         await tx.execute("delete from organisation_index where id = $1", resource_id)
     elif resource_type == "Consent":
         await tx.execute("delete from consent_rule where consent = $1", resource_id)
+    elif resource_type == "Subscription":
+        await subscriptions.remove(tx, resource_id)
     elif resource_type == "SearchParameter":
         await search_parameters.remove(tx, resource_id)
 

@@ -9,8 +9,9 @@ from carespine.fhir import json_text
 from carespine.fhir.search import index
 from carespine.kernel.errors import Forbidden
 from carespine.kernel.ids import NOT_PATIENT_SCOPED
-from carespine.security import filing, restriction, roles, scope_reach
+from carespine.security import filing, restriction, roles, scope_reach, subscribing
 from carespine.security.visit import Visit
+from carespine.storage import subscriptions
 
 if TYPE_CHECKING:
     from carespine.storage.rows import Stored, Write
@@ -49,7 +50,13 @@ class Reach(Visit):
         ):
             return dict(found)
         pairs = [(key, item) for key, item in found.items()]
-        return {key: item for key, item in pairs if await self._reaches([(item.patient, item.type)])}
+        return {key: item for key, item in pairs if await self._is_within(item)}
+
+    async def _is_within(self, item: Stored, letter: str = "r") -> bool:
+        """Whether one resource is within reach: by its patient, or as a subscription of the actor's own."""
+        if item.type == subscribing.TYPE and item.patient == NOT_PATIENT_SCOPED:
+            return bool(await subscriptions.owned(self.tx, self.actor.id, [item.id]))
+        return await self._reaches([(item.patient, item.type)], letter)
 
     def _demand_nothing_hidden(
         self, found: Mapping[Identity, Stored], visible: Mapping[Identity, Stored]
@@ -74,6 +81,8 @@ class Reach(Visit):
             if previous:
                 self._demand_scope(letter, previous, frozenset(index(json_text.read(previous.body)).keys))
             self._demand_scope(letter, write, frozenset(write.entries.keys if write.entries else ()))
+            if write.type == subscribing.TYPE and write.patient == NOT_PATIENT_SCOPED:
+                continue  # a new one becomes the actor's; another's was hidden
             if write.patient == NOT_PATIENT_SCOPED and write.type not in roles.DIRECTORY:
                 self._refuse("update", what=f"{write.type}/{write.id}")
                 raise Forbidden(f"A {write.type} must name the patient whose record it joins.")

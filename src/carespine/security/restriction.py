@@ -32,12 +32,24 @@ def rows(actor: Actor, arguments: Arguments, *, alias: str, now: datetime, inter
     reach = (
         f"(({alias}.patient = {NOT_PATIENT_SCOPED} and {alias}.type = any({arguments.add(directory)}::smallint[])) "
         f"or ({alias}.patient <> {NOT_PATIENT_SCOPED} and {alias}.type = any({arguments.add(others)}::smallint[]) "
-        f"and {patients(actor, arguments, alias=alias, now=now)}))"
+        f"and {patients(actor, arguments, alias=alias, now=now)})"
+        f"{_own_subscriptions(actor, arguments, alias=alias, interaction=interaction)})"
     )
     if not _is_narrowed(actor):
         return reach
     within = scope_reach.condition(actor, arguments, alias=alias, letter=interaction, types=allowed)
     return f"({reach} and {within})"
+
+
+def _own_subscriptions(actor: Actor, arguments: Arguments, *, alias: str, interaction: str) -> str:
+    """An app's subscriptions belong to no patient: it reaches those that it made."""
+    if actor.kind != "app" or not roles.allows(actor, "Subscription", interaction):
+        return ""
+    number = arguments.add(type_number("Subscription"))
+    return (
+        f" or ({alias}.patient = {NOT_PATIENT_SCOPED} and {alias}.type = {number} and exists (select 1 "  # noqa: S608
+        f"from subscription s where s.id = {alias}.id and s.owner = {arguments.add(actor.id)}))"
+    )
 
 
 def _is_narrowed(actor: Actor) -> bool:

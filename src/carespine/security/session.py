@@ -14,6 +14,7 @@ from carespine.kernel.ids import patient_key
 from carespine.security import consent, restriction, roles
 from carespine.security.bulk import BulkReading
 from carespine.security.reading import Reading, SearchResult
+from carespine.security.subscribing import Hearing
 from carespine.security.writing import NAME_THE_VERSION, Writing
 from carespine.storage.terminology.library import StoredLibrary
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["SearchResult", "Session"]
 
 
-class Session(Reading, BulkReading, Writing):
+class Session(Reading, BulkReading, Hearing, Writing):
     """One actor's visit, with the access that a domain's own patient-scoped tables need."""
 
     async def require_patient(self, patient_id: str, *, data_class: str | None = None) -> int:

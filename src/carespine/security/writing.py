@@ -10,7 +10,7 @@ from carespine.fhir.search import index
 from carespine.kernel.clock import fhir_instant
 from carespine.kernel.errors import Invalid, NotFound, PreconditionFailed
 from carespine.kernel.ids import hash63, is_fhir_id, new_id
-from carespine.security import filing
+from carespine.security import filing, subscribing
 from carespine.security.compartment import patient_key_of
 from carespine.security.reach import Reach
 from carespine.storage import resources
@@ -18,6 +18,8 @@ from carespine.storage.rows import Stored, Write, new_rid
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from carespine.fhir.subscriptions.asked import Asked
 
 
 NAME_THE_VERSION = "An update must name the version it replaces: send If-Match with its ETag."
@@ -72,7 +74,7 @@ class Writing(Reach):
         found = (await resources.lock(self.tx, [(resource_type, resource_id)])).get(
             (resource_type, resource_id)
         )
-        if self._is_restricted and not (found and await self._reaches([(found.patient, resource_type)], "d")):
+        if self._is_restricted and not (found and await self._is_within(found, "d")):
             self._refuse("delete", what=f"{resource_type}/{resource_id}")
             raise NotFound(f"There is no {resource_type}/{resource_id}.")
         if found and not found.deleted:
@@ -162,7 +164,8 @@ class Writing(Reach):
         interaction: str | None,
         checked: bool,
     ) -> list[Write]:
-        writes = []
+        writes: list[Write] = []
+        subscribed: list[Asked | None] = []
         # Always in one order: two transactions over the same new resources then wait for one another in turn
         # and do not deadlock.
         for tree in (trees := sorted(trees, key=_identity)):
@@ -174,11 +177,14 @@ class Writing(Reach):
             if not checked:
                 codec.check(tree)
             filing.demand(tree)
+            subscribed.append(subscribing.take_in(tree, self.actor))
             writes.append(self._prepare(tree, previous))
         await self._demand_reach_of_writes(trees, writes)
         await resources.save(self.tx, writes)
-        for tree, write in zip(trees, writes, strict=True):
+        for tree, write, wanted in zip(trees, writes, subscribed, strict=True):
             await filing.file(self.tx, tree)
+            if wanted is not None:
+                await subscribing.file(self.tx, tree, wanted, self.actor, self.purpose)
             created = write.previous is None or write.previous.deleted
             what = f"{write.type}/{write.id}/_history/{write.version}"
             self._note("C" if created else "U", "create" if created else "update", write.patient, what)

@@ -7,6 +7,7 @@ connection, or a pooler that does not pass notifications on, costs a second and 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -48,15 +49,21 @@ class Bell:
 
     async def wait(self, topic: str, *, seconds: float) -> None:
         """Until the next ring for the topic, or so many seconds."""
+        await self.wait_any((topic,), seconds=seconds)
+
+    async def wait_any(self, topics: Sequence[str], *, seconds: float) -> None:
+        """Until the next ring for one of the topics, or so many seconds."""
         event = asyncio.Event()
-        self._waiting.setdefault(topic, set()).add(event)
+        for topic in topics:
+            self._waiting.setdefault(topic, set()).add(event)
         try:
             async with asyncio.timeout(seconds):
                 await event.wait()
         except TimeoutError:
             pass
         finally:
-            self._waiting[topic].discard(event)
+            for topic in topics:
+                self._waiting[topic].discard(event)
 
     def _heard(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
         for event in self._waiting.get(str(payload), ()):

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
@@ -18,9 +19,11 @@ from starlette.exceptions import HTTPException
 from carespine.kernel.errors import CarespineError
 from carespine.security import audit_seal
 from carespine.security.tokens import forget_expired_assertions
+from carespine.spine.subscriptions.dispatcher import tidy
 from carespine.storage.bell import Bell
 from carespine.storage.jobs import forget_expired
-from carespine.web import discovery, logs, metrics, pages, tracing, wiring, workers
+from carespine.storage.subscriptions import forget_events
+from carespine.web import discovery, logs, metrics, pages, subscription_socket, tracing, wiring, workers
 from carespine.web.cors import Cors
 from carespine.web.fhir_endpoint import PREFIX, FhirEndpoint
 from carespine.web.gate import Gate
@@ -54,10 +57,14 @@ def build(platform: Platform) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        bell = Bell(platform.database)
         await platform.open(bell)
         own = (_seal(platform, meter), _forget(platform, meter), _look_at_connections(platform, meter))
-        work = (*own, bell.run(), workers.runner(platform, bell).run())
+        work = (
+            *own,
+            bell.run(),
+            workers.runner(platform, bell).run(),
+            *workers.subscriptions(platform, bell),
+        )
         jobs = [asyncio.create_task(each) for each in work]
         try:
             yield
@@ -69,8 +76,10 @@ def build(platform: Platform) -> ASGIApp:
             if traces is not None:
                 traces.shutdown()
 
+    bell = Bell(platform.database)
     meter, traces = metrics.Meter(), tracing.provider()
     routes: list[BaseRoute] = [metrics.route(meter, platform.settings), *discovery.routes(platform)]
+    routes.append(subscription_socket.route(bell, workers.telling(platform)))
     routes += [*wiring.routes(platform), *pages.routes(platform)]
     handlers = {CarespineError: pages.on_error, HTTPException: pages.on_http_error}
     rest = Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
@@ -121,6 +130,11 @@ async def _forget(platform: Platform, meter: Meter) -> None:
         with _reported("forget expired jobs", meter):
             async with platform.database.transaction() as tx:
                 await forget_expired(tx, now=platform.clock())
+        with _reported("forget old events", meter):
+            async with platform.database.transaction() as tx:
+                before = platform.clock() - timedelta(hours=platform.settings.job_hours)
+                await forget_events(tx, before=before)
+            await tidy(platform.database)
         await asyncio.sleep(_FORGET_EVERY_S)
 
 

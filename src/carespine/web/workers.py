@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,9 @@ from carespine.spine.bulk.import_job import Importer
 from carespine.spine.fhir_api.operations import export, importing, reindex
 from carespine.spine.jobs.runner import Runner
 from carespine.spine.reindexing.reindex_job import Reindexer
+from carespine.spine.subscriptions.deliverer import Deliverer
+from carespine.spine.subscriptions.dispatcher import Dispatcher
+from carespine.spine.subscriptions.telling import Telling
 
 if TYPE_CHECKING:
     from carespine.storage.bell import Bell
@@ -32,6 +36,19 @@ def runner(platform: Platform, bell: Bell) -> Runner:
     handlers = {export.KIND: exporter.run, importing.KIND: importer.run, reindex.KIND: reindexer.run}
     keep = timedelta(hours=platform.settings.job_hours)
     return Runner(platform.database, bell, platform.clock, handlers, keep=keep)
+
+
+def telling(platform: Platform) -> Telling:
+    """What subscribers are told, over the platform's parts."""
+    base = f"{platform.settings.address}/fhir"
+    return Telling(platform.database, platform.door, platform.tokens, platform.clock, base=base)
+
+
+def subscriptions(platform: Platform, bell: Bell) -> tuple[Coroutine[None, None, None], ...]:
+    """The work for subscribers that this process takes part in."""
+    dispatcher = Dispatcher(platform.database, platform.clock)
+    deliverer = Deliverer(telling(platform), egress(platform.settings))
+    return dispatcher.run(bell), deliverer.run(bell)
 
 
 def egress(settings: Settings) -> Egress:

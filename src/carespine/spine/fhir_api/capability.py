@@ -7,6 +7,7 @@ from typing import Any
 
 from carespine import __version__
 from carespine.fhir import definitions
+from carespine.fhir.subscriptions.topics import topics
 from carespine.spine.fhir_api.operations import routes
 from carespine.spine.fhir_api.patching import patch
 
@@ -30,6 +31,7 @@ _SMART_SECURITY = {
     ],
     "text": "SMART Backend Services: client credentials with a signed assertion (private_key_jwt)",
 }
+_TOPIC = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/capabilitystatement-subscriptiontopic-canonical"
 _OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 
 
@@ -78,7 +80,9 @@ def _security(token_url: str | None) -> dict[str, Any]:
 
 def _resource(name: str) -> dict[str, Any]:
     parameters = definitions.search_parameters(name)
+    offered = [{"url": _TOPIC, "valueCanonical": url} for url in topics()] if name == "Subscription" else []
     return {
+        **({"extension": offered} if offered else {}),
         "type": name,
         "profile": f"http://hl7.org/fhir/StructureDefinition/{name}",
         "interaction": [{"code": code} for code in _INTERACTIONS],

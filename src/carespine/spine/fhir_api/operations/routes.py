@@ -16,6 +16,7 @@ from carespine.spine.fhir_api.operations import (
     lastn,
     meta,
     reindex,
+    subscribing,
     terminology,
 )
 
@@ -28,6 +29,8 @@ Interaction = Callable[["Session", "Exchange"], Awaitable["Answer"]]
 _DEFINITION = "http://hl7.org/fhir/OperationDefinition/"
 _OWN = "https://carespine.example/fhir/OperationDefinition/{}"
 _EXPORT = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/{type}export"
+_BACKPORT = "http://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition/backport-subscription-"
+_SUBSCRIPTION = frozenset({"Subscription"})
 _ON_TYPE = frozenset({"type", "instance"})
 _LEVELS = {1: "system", 2: "type", 3: "instance", 5: "version"}
 
@@ -81,6 +84,17 @@ OPERATIONS = (
         url=_EXPORT,
     ),
     Operation("import", importing.start, frozenset({"system"}), writes=True, url=_OWN.format("import")),
+    Operation("status", subscribing.status, _ON_TYPE, _SUBSCRIPTION, url=f"{_BACKPORT}status"),
+    Operation("events", subscribing.events, frozenset({"instance"}), _SUBSCRIPTION, url=f"{_BACKPORT}events"),
+    Operation(
+        "get-ws-binding-token",
+        subscribing.binding_token,
+        frozenset({"instance"}),
+        _SUBSCRIPTION,
+        writes=True,
+        safe=True,
+        url=f"{_BACKPORT}get-ws-binding-token",
+    ),
     Operation("lastn", lastn.lastn, frozenset({"type"}), frozenset({"Observation"})),
     Operation("reindex", reindex.reindex, frozenset({"system"}), writes=True, url=_OWN.format("reindex")),
     Operation("meta", meta.show, frozenset({"system", "type", "instance", "version"})),

@@ -1,0 +1,1 @@
+"""Topic subscriptions at work: changes become events, events become notifications."""

@@ -18,6 +18,7 @@ from carespine.cli import (
     devices,
     doctor,
     load,
+    package,
     reindex,
     serve,
     standards,
@@ -40,6 +41,7 @@ reindex.register(app)
 demo.register(app)
 load.register(app)
 validate.register(app)
+package.register(app)
 terminology.register(app)
 view.register(app)
 standards.register(app)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from carespine.kernel.clock import Clock
     from carespine.security.actor import Actor
     from carespine.security.audit_log import AuditLog
+    from carespine.security.validating import Validator
     from carespine.storage.database import Connection, Database
     from carespine.storage.rows import Stored
 
@@ -32,8 +33,11 @@ _NOWHERE = cast("Connection", _Nowhere())
 class Door:
     """Lets an actor in for a purpose. Nothing that was done or refused inside goes without an audit event."""
 
-    def __init__(self, database: Database, audit: AuditLog, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, audit: AuditLog, clock: Clock, validator: Validator | None = None
+    ) -> None:
         self._database, self._audit, self._clock = database, audit, clock
+        self._validator = validator
         self._reads = PointReads(database)
 
     async def read(self, actor: Actor, resource_type: str, resource_id: str, *, purpose: str) -> Stored:
@@ -54,6 +58,7 @@ class Door:
         try:
             async with self._database.transaction() as tx:
                 session = Session(tx, actor, purpose, self._clock)
+                session.validator = self._validator
                 yield session
                 await self._audit.append(tx, session.events)
         except CarespineError as error:
@@ -67,6 +72,7 @@ class Door:
         try:
             async with self._database.connection() as connection:
                 session = Session(connection, actor, purpose, self._clock)
+                session.validator = self._validator
                 yield session
         except CarespineError as error:
             await self._refused(session, actor, purpose, error)

@@ -19,6 +19,7 @@ from carespine.security.writing import NAME_THE_VERSION, Writing
 from carespine.storage.terminology.library import StoredLibrary
 
 if TYPE_CHECKING:
+    from carespine.security.validating import Validator
     from carespine.storage.rows import Stored
 
 __all__ = ["SearchResult", "Session"]
@@ -73,6 +74,13 @@ class Session(Reading, BulkReading, Hearing, Writing):
         self._demand(resource_type, "r", "operation", what=resource_type)
         self._saw((), "operation", what=resource_type, query=asked)
         return StoredLibrary(self.tx)
+
+    def validation(self, what: str) -> Validator:
+        """The validation of this server. It tells nothing of any patient but what the asker sends or may read."""
+        if self.validator is None:
+            raise NotFound("Validation is not offered here.")
+        self._saw((), "operation", what=what, query="$validate")
+        return self.validator
 
     async def _shares(self, patient: int, data_class: str | None) -> bool:
         """Whether the patient shares this class with the app now (None: any class at all)."""

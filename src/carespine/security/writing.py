@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from carespine.fhir.subscriptions.asked import Asked
+    from carespine.security.validating import Validator
 
 
 NAME_THE_VERSION = "An update must name the version it replaces: send If-Match with its ETag."
@@ -29,6 +30,7 @@ class Writing(Reach):
     """Writing, within what the actor may reach."""
 
     _written: Mapping[tuple[str, str], Write]
+    validator: Validator | None = None
 
     async def create(self, tree: dict[str, Any], *, checked: bool = False) -> dict[str, Any]:
         """Store a new resource under a fresh id (one that it brings is replaced)."""
@@ -180,6 +182,8 @@ class Writing(Reach):
             subscribed.append(subscribing.take_in(tree, self.actor))
             writes.append(self._prepare(tree, previous))
         await self._demand_reach_of_writes(trees, writes)
+        if self.validator is not None:
+            await self.validator.demand(self, trees)
         await resources.save(self.tx, writes)
         for tree, write, wanted in zip(trees, writes, subscribed, strict=True):
             await filing.file(self.tx, tree)

@@ -14,6 +14,7 @@ from carespine.security.tokens import TokenService
 from carespine.spine.fhir_api.api import FhirApi
 from carespine.spine.jobs.handle import Jobs
 from carespine.spine.reindexing.parameters import KnownParameters
+from carespine.spine.validating.service import Validator
 from carespine.storage.database import Database
 from carespine.web import wiring
 from carespine.web.keys import Keys
@@ -47,7 +48,7 @@ class Platform:
             database_url, max_size=settings.database_connections, longest_s=settings.max_query_s
         )
         audit = AuditLog(database, clock)
-        door = Door(database, audit, clock)
+        door = Door(database, audit, clock, Validator(settings.validation_levels))
         tokens = TokenService(
             database,
             keys.tokens,

@@ -21,6 +21,7 @@ from pydantic_settings import (
 )
 
 from carespine.kernel.errors import Misconfigured
+from carespine.spine.validating.levels import levels
 from carespine.web.cors import EVERY_ORIGIN
 
 CONFIG_FILE = Path("carespine.toml")
@@ -86,6 +87,11 @@ class Settings(BaseSettings):
         description="What Prometheus must send as a bearer token to read /metrics; without it only a server on a "
         "loopback address, with no proxy before it, shows them.",
     )
+    validation: str = Field(
+        "structure",
+        description="How far resources are validated when they are written: structure or full; and for single types, "
+        "as in structure,Patient=full,Observation=full.",
+    )
     security_contact: str = Field(
         "mailto:security@carespine.example",
         description="Where to report vulnerabilities (security.txt, RFC 9116).",
@@ -128,6 +134,12 @@ class Settings(BaseSettings):
                 raise ValueError(f"{origin!r} is not an origin such as https://app.example.nhs.uk")
         return value
 
+    @field_validator("validation")
+    @classmethod
+    def _are_levels(cls, value: str) -> str:
+        levels(value)
+        return value
+
     @model_validator(mode="after")
     def _is_safe(self) -> Self:
         if self.open and not is_loopback(self.host):
@@ -151,6 +163,11 @@ class Settings(BaseSettings):
     def origins(self) -> frozenset[str]:
         """The origins of `cors_origins`."""
         return frozenset(_listed(self.cors_origins))
+
+    @property
+    def validation_levels(self) -> dict[str, str]:
+        """Resource type to level; `*` for all others."""
+        return levels(self.validation)
 
     @property
     def address(self) -> str:

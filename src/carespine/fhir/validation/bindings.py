@@ -56,7 +56,12 @@ def binding_of(row: dict[str, Any]) -> Binding | None:
 
 
 def _report(severity: str, value: Any, value_set: str, wish: str, place: Place, scope: Scope) -> None:
-    message = f"has {_described(value)}, which is not in the value set {value_set}; {wish}."
+    described = _described(value)
+    message = (
+        f"has {described}, which is not in the value set {value_set}; {wish}."
+        if described
+        else f"has no code of the value set {value_set}; {wish}."
+    )
     scope.findings.add(severity, "code-invalid", place, message, value_set.partition("|")[0])
 
 
@@ -67,7 +72,7 @@ def _described(value: Any) -> str:
         return "the codes " + ", ".join(_code_text(each) for each in value["coding"][:5])
     if "code" in value:
         return f"the code {_code_text(value)}"
-    return "no code"
+    return ""
 
 
 def _code_text(coding: dict[str, Any]) -> str:

@@ -27,7 +27,9 @@ class Targets:
             self._declared(value.get("type"), place, scope)
             return
         named = _form(text, place, scope)
-        found = None if named is not None and scope.context.resolve is None else _resolved(text, place, scope)
+        found = None
+        if named is None or scope.bundle is not None or scope.context.require_references:
+            found = _resolved(text, place, scope)
         actual = found.get("resourceType") if found is not None else named
         declared = value.get("type")
         if actual is None:

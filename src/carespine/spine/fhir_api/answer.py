@@ -88,6 +88,10 @@ def _issue(issue: Issue) -> dict[str, Any]:
     tree: dict[str, Any] = {"severity": issue.severity, "code": issue.code, "diagnostics": issue.diagnostics}
     if issue.expression:
         tree["expression"] = [issue.expression]
+    if issue.rule:
+        # Who reads a finding by program finds the rule it broke as a code, and the place where R4 once had it.
+        tree["details"] = {"coding": [{"code": issue.rule}]}
+        tree["location"] = tree.get("expression", [issue.rule])
     return tree
 
 

@@ -20,7 +20,7 @@ def given(exchange: Exchange, *, references: bool = False) -> list[tuple[str, st
     With `references` the reference of a valueReference counts as one.
     """
     pairs = [(name, value) for name, value in exchange.pairs if name not in _OUTPUT_ONLY]
-    return pairs + [(item["name"], _text(item, references=references)) for item in parameters(exchange)]
+    return pairs + [(item["name"], text(item, references=references)) for item in parameters(exchange)]
 
 
 def demand_asynchronous(exchange: Exchange) -> None:
@@ -74,7 +74,8 @@ def interval(pairs: list[tuple[str, str]], name: str) -> tuple[int, int] | None:
         raise Invalid(f"{name} must be a date or an instant, not {text[:40]!r}.") from error
 
 
-def _text(parameter: dict[str, Any], *, references: bool) -> str:
+def text(parameter: dict[str, Any], *, references: bool = False) -> str:
+    """The simple value of a parameter; raises Invalid where it has none."""
     if references and isinstance(parameter.get("valueReference"), dict):
         return str(parameter["valueReference"].get("reference", ""))
     value = next((parameter[key] for key in parameter if key.startswith("value")), None)

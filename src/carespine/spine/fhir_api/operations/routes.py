@@ -18,6 +18,7 @@ from carespine.spine.fhir_api.operations import (
     reindex,
     subscribing,
     terminology,
+    validate,
 )
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ OPERATIONS = (
     Operation("meta", meta.show, frozenset({"system", "type", "instance", "version"})),
     Operation("meta-add", meta.add, frozenset({"instance"}), writes=True),
     Operation("meta-delete", meta.delete, frozenset({"instance"}), writes=True),
+    Operation("validate", validate.validate, frozenset({"type", "instance"})),
     Operation("expand", terminology.expand, _ON_TYPE, frozenset({"ValueSet"})),
     Operation("validate-code", terminology.validate_code, _ON_TYPE, frozenset({"CodeSystem", "ValueSet"})),
     Operation("lookup", terminology.lookup, frozenset({"type"}), frozenset({"CodeSystem"})),

@@ -1,0 +1,1 @@
+"""Validation by what this server holds: its profiles, its terminology, its resources."""

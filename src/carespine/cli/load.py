@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from carespine.cli.options import DatabaseOption, DataOption, JsonOption, print_json, progress_bar
 
+if TYPE_CHECKING:
+    from carespine.spine.load_helpers import Helpers
+
+# Ours: below this much text one process has stored everything before others would have begun.
+_WORTH_HELP = 2_000_000
+_GZIPPED = 8  # how much smaller FHIR becomes, about
 _EPILOG = "Examples:  carespine load patients.ndjson.gz  |  carespine load --json bundle.json more.ndjson"
 
 
@@ -27,15 +33,17 @@ def load(
     as_json: JsonOption = False,
 ) -> None:
     """Load FHIR R4 resources; unchanged ones are left alone, faulty ones are reported with their place."""
+    # Before anything else is imported: what comes after it starts threads, which a fork must not meet.
+    helpers = _helpers(files)
     from carespine.security.actor import system_job
     from carespine.spine.loading import Loaded, load_files
     from carespine.web import settings
     from carespine.web.platform import Platform
     from carespine.web.serve import database as opened
 
-    chosen = settings.load(data=data, database=database)
-
     async def run(url: str) -> Loaded:
+        if helpers is not None:
+            helpers.url = url
         platform = Platform.build(chosen, url)
         await platform.open()
         try:
@@ -45,12 +53,18 @@ def load(
                     system_job("load"),
                     files,
                     lambda count: bar.advance(bar.task_ids[0], count),
+                    helpers=helpers,
                 )
         finally:
             await platform.close()
 
-    with opened(chosen) as url:
-        loaded = asyncio.run(run(url))
+    try:
+        chosen = settings.load(data=data, database=database)
+        with opened(chosen) as url:
+            loaded = asyncio.run(run(url))
+    finally:
+        if helpers is not None:
+            helpers.end()
     if as_json:
         print_json(
             {
@@ -71,3 +85,12 @@ def load(
             typer.secho(f"  and {len(loaded.refused) - 20} more; --json lists all", err=True)
     if loaded.refused:
         raise typer.Exit(1)
+
+
+def _helpers(files: list[Path]) -> Helpers | None:
+    """Processes to share the lines with, where there are enough of them and more than one core."""
+    from carespine.spine import load_helpers
+
+    size = sum(path.stat().st_size * (_GZIPPED if path.suffix == ".gz" else 1) for path in files)
+    count = load_helpers.worth()
+    return load_helpers.Helpers.fork(count) if count > 1 and size >= _WORTH_HELP else None

@@ -61,9 +61,11 @@ class FhirEndpoint:
             if scope["method"] == "OPTIONS":
                 return options(parts)
             if parts == ("metadata",) and scope["method"] in ("GET", "HEAD"):
-                return self._platform.fhir.metadata(
-                    self._base, pretty=("_pretty", "true") in pairs, in_xml=in_xml
-                )
+                mode = dict(pairs).get("mode", "full")
+                pretty = ("_pretty", "true") in pairs
+                return self._platform.fhir.metadata(self._base, pretty=pretty, in_xml=in_xml, mode=mode)
+            if parts == ("openapi.json",) and scope["method"] in ("GET", "HEAD"):
+                return self._platform.fhir.openapi(self._base)
             address = (scope.get("client") or (None,))[0]
             request_id = scope["state"]["request_id"]
             actor = await bearer_actor(

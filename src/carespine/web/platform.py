@@ -57,7 +57,8 @@ class Platform:
             base_url=settings.address,
             identity_key=keys.identity,
         )
-        fhir = FhirApi(door, Jobs(database), token_url=None if settings.open else tokens.token_url)
+        token_url = None if settings.open else tokens.token_url
+        fhir = FhirApi(door, Jobs(database), token_url=token_url, cors=bool(settings.origins))
         announcer = Announcer()
         wiring.subscribe(announcer)
         known = KnownParameters(database)

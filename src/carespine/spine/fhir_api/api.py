@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from carespine.fhir import codec, definitions
+from carespine.fhir import codec, definitions, json_text
 from carespine.kernel.errors import CarespineError, Invalid, NotAllowed, NotFound, UnsupportedMedia
 from carespine.kernel.ids import is_fhir_id
 from carespine.spine.fhir_api import (
@@ -18,6 +18,7 @@ from carespine.spine.fhir_api import (
     interactions,
     jobs_api,
     methods,
+    openapi,
     searching,
 )
 from carespine.spine.fhir_api.answer import Answer
@@ -54,10 +55,13 @@ _UTF8 = ("utf-8", "utf8")
 
 
 class FhirApi:
-    """The API over one door. `token_url` is where tokens are had, None where access is open."""
+    """The API over one door. `token_url` is where tokens are had, None where access is open.
 
-    def __init__(self, door: Door, jobs: Jobs, *, token_url: str | None) -> None:
-        self._door, self._jobs, self._token_url = door, jobs, token_url
+    `cors` is whether browsers' apps of other origins are let in.
+    """
+
+    def __init__(self, door: Door, jobs: Jobs, *, token_url: str | None, cors: bool = False) -> None:
+        self._door, self._jobs, self._token_url, self._cors = door, jobs, token_url, cors
 
     async def answer(self, exchange: Exchange) -> Answer:
         """Perform a request; every error of the platform becomes its OperationOutcome."""
@@ -72,13 +76,18 @@ class FhirApi:
             given = answer.refusal(error)
         return formats.in_xml(given, exchange.method) if in_xml else given
 
-    def metadata(self, base: str, *, pretty: bool, in_xml: bool = False) -> Answer:
-        """GET /metadata, which needs no sign-in."""
+    def metadata(self, base: str, *, pretty: bool, in_xml: bool = False, mode: str = "full") -> Answer:
+        """GET /metadata, which needs no sign-in; raises Invalid for a mode that R4 does not know."""
         if in_xml:
-            body = formats.statement(base, self._token_url)
+            body = formats.statement(base, self._token_url, self._cors, mode)
             return Answer(200, body, {"Content-Type": formats.XML_CONTENT_TYPE})
-        body = codec.encode(capability.statement(base, self._token_url))
+        body = codec.encode(capability.statement(base, self._token_url, self._cors, mode))
         return Answer(200, answer.pretty(body) if pretty else body)
+
+    def openapi(self, base: str) -> Answer:
+        """GET /openapi.json, which needs no sign-in either."""
+        body = json_text.write(openapi.document(base, self._token_url))
+        return Answer(200, body, {"Content-Type": "application/json"})
 
     async def _perform(self, exchange: Exchange) -> Answer:
         if _has_json_body(exchange):

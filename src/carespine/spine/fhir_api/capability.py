@@ -8,6 +8,7 @@ from typing import Any
 from carespine import __version__
 from carespine.fhir import definitions
 from carespine.fhir.subscriptions.topics import topics
+from carespine.kernel.errors import Invalid
 from carespine.spine.fhir_api.operations import routes
 from carespine.spine.fhir_api.patching import patch
 
@@ -21,6 +22,22 @@ _INTERACTIONS = (
     "history-type",
     "create",
     "search-type",
+)
+# R4 resourcelist.html: the types whose content is normative.
+_NORMATIVE = frozenset(
+    {
+        "Binary",
+        "Bundle",
+        "CapabilityStatement",
+        "CodeSystem",
+        "Observation",
+        "OperationDefinition",
+        "OperationOutcome",
+        "Parameters",
+        "Patient",
+        "StructureDefinition",
+        "ValueSet",
+    }
 )
 _SMART_SECURITY = {
     "coding": [
@@ -36,8 +53,16 @@ _OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-
 
 
 @cache
-def statement(base: str, token_url: str | None) -> dict[str, Any]:
-    """What GET /metadata answers; `token_url` is None where the server runs with open access."""
+def statement(base: str, token_url: str | None, cors: bool = False, mode: str = "full") -> dict[str, Any]:
+    """What GET /metadata answers; `token_url` is None where the server runs with open access.
+
+    `mode` is full, normative (the types that R4 will not change) or terminology; else it raises Invalid.
+    """
+    if mode == "terminology":
+        return _terminology(base)
+    if mode not in ("full", "normative"):
+        raise Invalid(f"mode is one of full, normative and terminology; not {mode[:40]!r}.")
+    types = [name for name in definitions.resource_types() if mode == "full" or name in _NORMATIVE]
     return {
         "resourceType": "CapabilityStatement",
         "id": "carespine",
@@ -56,8 +81,9 @@ def statement(base: str, token_url: str | None) -> dict[str, Any]:
         "rest": [
             {
                 "mode": "server",
-                "security": _security(token_url),
-                "resource": [_resource(name) for name in definitions.resource_types()],
+                "documentation": f"The same as an OpenAPI document: {base}/openapi.json",
+                "security": _security(token_url) | {"cors": cors},
+                "resource": [_resource(name) for name in types],
                 "interaction": [{"code": "transaction"}, {"code": "batch"}, {"code": "history-system"}],
                 "operation": routes.declared(None),
             }
@@ -68,14 +94,28 @@ def statement(base: str, token_url: str | None) -> dict[str, Any]:
 definitions.forget_on_change(statement.cache_clear)
 
 
+def _terminology(base: str) -> dict[str, Any]:
+    """What GET /metadata?mode=terminology answers; the code systems are found by searching for them."""
+    return {
+        "resourceType": "TerminologyCapabilities",
+        "id": "carespine",
+        "url": f"{base}/metadata?mode=terminology",
+        "version": __version__,
+        "name": "CarespineTerminology",
+        "status": "active",
+        "date": "2026-11-23",
+        "kind": "instance",
+        "software": {"name": "Carespine", "version": __version__},
+        "implementation": {"description": "Carespine FHIR R4 API", "url": base},
+        "translation": {"needsMap": True},
+    }
+
+
 def _security(token_url: str | None) -> dict[str, Any]:
     if token_url is None:
-        return {
-            "cors": False,
-            "description": "Open access: no sign-in. For trying tools on this machine only.",
-        }
+        return {"description": "Open access: no sign-in. For trying tools on this machine only."}
     extension = {"url": _OAUTH_URIS, "extension": [{"url": "token", "valueUri": token_url}]}
-    return {"cors": False, "service": [_SMART_SECURITY], "extension": [extension]}
+    return {"service": [_SMART_SECURITY], "extension": [extension]}
 
 
 def _resource(name: str) -> dict[str, Any]:

@@ -65,10 +65,10 @@ def in_xml(given: Answer, method: str) -> Answer:
     return Answer(given.status, body, {**given.headers, "Content-Type": XML_CONTENT_TYPE})
 
 
-@lru_cache(maxsize=4)
-def statement(base: str, token_url: str | None) -> bytes:
+@lru_cache(maxsize=8)
+def statement(base: str, token_url: str | None, cors: bool, mode: str) -> bytes:
     """The CapabilityStatement in XML; anyone may ask for it, so it is written once."""
-    return xml.encode(capability.statement(base, token_url))
+    return xml.encode(capability.statement(base, token_url, cors, mode))
 
 
 definitions.forget_on_change(statement.cache_clear)

@@ -48,7 +48,12 @@ def reference_key(reference: Any, wanted: str | None) -> str | None:
     A reference of another type than `wanted` has no key.
     """
     text = reference.get("reference") if isinstance(reference, dict) else None
-    if not isinstance(text, str) or text.startswith(("#", "urn:")):
+    if not isinstance(text, str):
+        return None
+    kind, slash, rest = text.partition("/")
+    if slash and "/" not in rest and ":" not in kind and kind[:1] != "#":  # as nearly all are written
+        return (rest or None) if wanted is None or wanted == kind else None
+    if text.startswith(("#", "urn:")):
         return None
     parts = text.partition("/_history/")[0].rsplit("/", 2)
     if len(parts) < 2 or wanted not in (None, parts[-2]):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
+from carespine.fhir import definitions
 from carespine.fhir.sql_on_fhir import quick
 from carespine.fhir.sql_on_fhir.definition import Column, Select, View
 from carespine.kernel.errors import Invalid, Unprocessable
@@ -24,7 +24,11 @@ MEDIA_TYPES = {
     "parquet": "application/vnd.apache.parquet",
     "json": "application/json",
 }
-_WHOLE = frozenset({"integer", "positiveInt", "unsignedInt", "integer64"})
+_KINDS = {
+    **dict.fromkeys(("integer", "positiveInt", "unsignedInt", "integer64"), "whole"),
+    "decimal": "number",
+    "boolean": "truth",
+}
 # Rows of one row group of a Parquet file.
 GROUP = 65_536
 
@@ -96,12 +100,25 @@ class Csv:
 
     def __init__(self, view: View, *, header: bool) -> None:
         self._names, self._header = [column.name for column in view.columns], header
+        # Columns that can hold what CSV has no writing for: all but those of a plain path to a text or number.
+        primitive = [kind in ("plain", "whole", "number") for kind in kinds(view)]
+        self._odd = [
+            place
+            for place, (column, is_plain) in enumerate(zip(view.columns, primitive, strict=True))
+            if column.collection or not is_plain
+        ]
 
     def begin(self) -> bytes:
         return self._text([tuple(self._names)]) if self._header else b""
 
     def rows(self, rows: Sequence[tuple[Any, ...]]) -> bytes:
-        return self._text([tuple([_cell(value) for value in row]) for row in rows])
+        return self._text([self._cells(row) for row in rows] if self._odd else rows)
+
+    def _cells(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
+        cells = list(row)
+        for place in self._odd:
+            cells[place] = _cell(cells[place])
+        return tuple(cells)
 
     def end(self) -> bytes:
         return b""
@@ -121,7 +138,7 @@ def _cell(value: Any) -> Any:
         return "true" if value else "false"
     if kind is list or kind is dict:
         return _json(value).decode()
-    return format(value, "f") if kind is Decimal else value
+    return value
 
 
 class Parquet:
@@ -210,7 +227,7 @@ def _converted(values: Sequence[Any], kind: str, *, collection: bool) -> list[An
         return [None if value is None else [_one(item, kind) for item in value] for value in values]
     if kind == "number":
         return [None if value is None else float(value) for value in values]
-    if kind == "text":
+    if kind in ("text", "plain"):
         return [value if value is None or type(value) is str else _one(value, kind) for value in values]
     return list(values)
 
@@ -218,13 +235,14 @@ def _converted(values: Sequence[Any], kind: str, *, collection: bool) -> list[An
 def _one(value: Any, kind: str) -> Any:
     if kind == "number":
         return float(value)
-    if kind != "text" or isinstance(value, str):
+    if kind not in ("text", "plain") or isinstance(value, str):
         return value
     return _json(value).decode() if isinstance(value, dict | list) else str(_cell(value))
 
 
 def kinds(view: View) -> list[str]:
-    """Of each column `text`, `whole`, `number` or `truth`: what is declared, else what a plain path leads to."""
+    """Of each column `plain` (a text of R4), `whole`, `number`, `truth`, or `text` for anything else: what a plain path
+    leads to, or what is declared."""
     found: list[str] = []
     _kinds(view.select, view.resource, found)
     return found
@@ -244,11 +262,8 @@ def _kinds(select: Select, type_name: str | None, found: list[str]) -> None:
 
 
 def _kind(column: Column, type_name: str | None) -> str:
-    name = column.type
-    if name is None and type_name is not None:
-        name = quick.type_at(column.path, type_name)
-    if name is None:
-        return "text"
-    if name in _WHOLE:
-        return "whole"
-    return {"decimal": "number", "boolean": "truth"}.get(name, "text")
+    path = quick.plain(column.path, type_name) if type_name is not None else None
+    found = None if path is None else "id" if path.key is not None else path.steps[-1].type
+    if column.type is not None or found is None:
+        return _KINDS.get(column.type or "", "text")
+    return _KINDS.get(found, "plain" if definitions.is_primitive(found) else "text")

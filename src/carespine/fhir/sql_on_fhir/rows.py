@@ -7,13 +7,13 @@ holds the two together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import product
 from typing import Any
 
 from carespine.fhir import fhirpath
 from carespine.fhir.fhirpath import Environment
-from carespine.fhir.fhirpath.model import Items, Node, root
+from carespine.fhir.fhirpath.model import Items, Node, fhir_type, root
 from carespine.fhir.sql_on_fhir import quick
 from carespine.fhir.sql_on_fhir.definition import Column, Select, View
 from carespine.fhir.sql_on_fhir.results import plain_value
@@ -37,6 +37,28 @@ class Rows:
         self._rows = self._maker(view.select, view.resource)
         self._needs_resource = any("%" in path or "resolve" in path for path in view.paths())
         self._environment = Environment(variables=view.constants)
+        self._one_row = self._plainest()
+
+    def table(self, trees: Sequence[dict[str, Any]]) -> list[Row]:
+        """The rows of many resources."""
+        if self._one_row is None:
+            return [row for tree in trees for row in self.of(tree)]
+        one_row, kind, environment = self._one_row, fhir_type(self.view.resource), self._environment
+        wanted = self.view.resource
+        return [
+            one_row((tree, kind, None), environment, 0)
+            for tree in trees
+            if tree.get("resourceType") == wanted
+        ]
+
+    def _plainest(self) -> quick.RowFunction | None:
+        """Of a view of nothing but columns, the function that makes its one row of a resource."""
+        view = self.view
+        part = view.select.selects[0]
+        plain = len(view.select.selects) == 1 and not (part.selects or part.union or part.each or part.repeat)
+        if not self._quickly or not plain or self._where or self._needs_resource:
+            return None
+        return quick.row_function(part.columns, [self._getter(c) for c in part.columns], view.resource)
 
     def of(self, tree: dict[str, Any]) -> list[Row]:
         """The rows of one resource; none where it is of another type or a condition does not hold.

@@ -151,8 +151,7 @@ async def run(session: Session, exchange: Exchange) -> Answer:
         reading = session.table_pages(view.resource, wanted.only, asked="/".join(exchange.parts))
         async with aclosing(reading) as pages:
             async for page in pages:
-                for body in page:
-                    found += rows.of(decode(body))
+                found += rows.table([decode(body) for body in page])
                 if len(found) > (MOST_ROWS if wanted.limit is None else wanted.limit):
                     break
     if wanted.limit is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import shutil
 import tempfile
@@ -87,7 +88,11 @@ class _Task:
 
 
 def _run(task: _Task) -> Made | str:
-    """One part, in a process of its own; a refusal comes back as its sentence."""
+    """One part, in a process of its own; a refusal comes back as its sentence.
+
+    Trees and rows hold no circles: collecting them as garbage would take a third of the time for nothing.
+    """
+    gc.disable()
     view = sql_on_fhir.read(task.definition)
     decode = decoding.decoder(view)
     trees = (decode(body) for body in tables.bodies(task.url, task.part))
@@ -97,6 +102,8 @@ def _run(task: _Task) -> Made | str:
             return _written(sql_on_fhir.Rows(view), trees, writer, out, _silent)
     except CarespineError as error:
         return error.message
+    finally:
+        gc.enable()
 
 
 def _written(
@@ -105,7 +112,7 @@ def _written(
     out.write(writer.begin())
     resources = written = 0
     for batch in _batches(trees):
-        found = [row for tree in batch for row in rows.of(tree)]
+        found = rows.table(batch)
         out.write(writer.rows(found))
         resources, written = resources + len(batch), written + len(found)
         progress(len(batch))

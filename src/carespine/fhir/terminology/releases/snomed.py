@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections import Counter, defaultdict
+from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from carespine.fhir.terminology.filters import SNOMED
@@ -48,30 +51,39 @@ def read(source: Source, *, version: str | None, progress: Progress) -> Release:
     rows = _rows(
         source, _CONCEPTS, ("id", "effectiveTime", "active", "moduleId", "definitionStatusId"), progress
     )
-    concepts = {row[0]: row for row in rows}
+    concepts = {sys.intern(row[0]): row for row in rows}
     terms = _terms(source, progress)
     preferred = _preferred(source, progress)
     parents, attributes = _relationships(source, progress)
-    found = [
-        _concept(row, terms.get(code, []), preferred, parents.get(code, ()), attributes.get(code, ()))
-        for code, row in concepts.items()
-    ]
     kinds = {kind for pairs in attributes.values() for kind, _ in pairs}
+    modules = Counter(row[3] for row in concepts.values())
+    # What has been made into a concept is let go: a release of a million takes gigabytes otherwise.
+    found = [
+        _concept(
+            code,
+            concepts[code],
+            terms.pop(code, []),
+            preferred,
+            parents.pop(code, ()),
+            attributes.pop(code, ()),
+        )
+        for code in concepts
+    ]
     names = {concept.code: concept.display or "" for concept in found if concept.code in kinds}
     about = Described(
         SNOMED,
-        version or _version(source, Counter(row[3] for row in concepts.values())),
+        version or _version(source, modules),
         "SNOMED CT",
         properties={**_PROPERTIES, **names},
     )
     return Release(about, in_order(found), _members(source, progress))
 
 
-def _rows(source: Source, pattern: str, columns: tuple[str, ...], progress: Progress) -> list[list[str]]:
+def _rows(source: Source, pattern: str, columns: tuple[str, ...], progress: Progress) -> Iterator[list[str]]:
     names = source.matching(pattern)
     if not names:
         raise Invalid(f"{source.path} has no file like {pattern}: it is no whole RF2 Snapshot.")
-    return [row for name in names for row in source.rows(name, columns, progress)]
+    return (row for name in names for row in source.rows(name, columns, progress))
 
 
 def _terms(source: Source, progress: Progress) -> dict[str, list[tuple[str, str, str, str]]]:
@@ -79,7 +91,7 @@ def _terms(source: Source, progress: Progress) -> dict[str, list[tuple[str, str,
     found: dict[str, list[tuple[str, str, str, str]]] = defaultdict(list)
     for number, active, concept, language, kind, term in _rows(source, _DESCRIPTIONS, columns, progress):
         if active == "1" and kind in _USES:
-            found[concept].append((number, kind, language, term))
+            found[concept].append((number, sys.intern(kind), sys.intern(language), term))
     return found
 
 
@@ -106,9 +118,9 @@ def _relationships(
         if active != "1" or how == _STATED:
             continue
         if kind == _IS_A:
-            parents[concept].append(target)
+            parents[sys.intern(concept)].append(sys.intern(target))
         else:
-            attributes[concept].append((kind, target))
+            attributes[sys.intern(concept)].append((sys.intern(kind), sys.intern(target)))
     return parents, attributes
 
 
@@ -123,29 +135,36 @@ def _members(source: Source, progress: Progress) -> dict[str, list[str]]:
 
 
 def _concept(
+    code: str,
     row: list[str],
     terms: list[tuple[str, str, str, str]],
     preferred: dict[str, int],
     parents: Any,
     attributes: Any,
 ) -> Concept:
-    code, changed, active, module, status = row
+    _, changed, active, module, status = row
     ranked = sorted(terms, key=lambda item: (item[1] == _FULLY_SPECIFIED, preferred.get(item[0], 9), item[3]))
-    properties: list[Tree] = [
-        {"code": "sufficientlyDefined", "valueBoolean": status == _DEFINED},
-        {"code": "moduleId", "valueCode": module},
-        {"code": "effectiveTime", "valueString": changed},
-        *({"code": kind, "valueCode": target} for kind, target in dict.fromkeys(attributes)),
-    ]
+    properties = (
+        _property("sufficientlyDefined", "valueBoolean", status == _DEFINED),
+        _property("moduleId", "valueCode", module),
+        _property("effectiveTime", "valueString", changed),
+        *(_property(kind, "valueCode", target) for kind, target in dict.fromkeys(attributes)),
+    )
     return Concept(
         code,
         ranked[0][3] if ranked else None,
         None,
         tuple(Designation(term, language, _USES[kind]) for _, kind, language, term in ranked),
-        tuple(properties),
+        properties,
         tuple(dict.fromkeys(parents)),
         inactive=active != "1",
     )
+
+
+@lru_cache(maxsize=100_000)
+def _property(code: str, name: str, value: str | bool) -> Tree:
+    """A property of a concept; concepts share those that are the same, and nobody changes them."""
+    return {"code": code, name: value}
 
 
 def _version(source: Source, modules: Counter[str]) -> str:

@@ -55,6 +55,7 @@ def questions(count: int) -> dict[str, Callable[[random.Random], tuple[str, dict
         return "ValueSet/$expand", {"url": f"{SNOMED}{about}", "filter": filter, "count": "20"}
 
     return {
+        "(to compare: GET of a resource by its id)": lambda c: ("Basic/here", {}),
         "$validate-code, 10,000 listed codes": lambda c: (
             "ValueSet/$validate-code",
             {
@@ -109,12 +110,15 @@ async def ask(
 
 async def measure(base: str, count: int, requests: int) -> list[tuple[str, float, float]]:
     async with httpx.AsyncClient(base_url=base, timeout=60) as client:
+        headers = {"content-type": "application/fhir+json"}
         reply = await client.put(
             "/fhir/ValueSet/ten-thousand",
             json=listed(10_000),
-            headers={"content-type": "application/fhir+json"},
+            headers=headers,
         )
         reply.raise_for_status()
+        basic = {"resourceType": "Basic", "id": "here", "code": {"text": "to compare"}}
+        (await client.put("/fhir/Basic/here", json=basic, headers=headers)).raise_for_status()
         rows = []
         for label, make in questions(count).items():
             times = sorted(await ask(client, make, requests))

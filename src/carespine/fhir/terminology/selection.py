@@ -29,6 +29,11 @@ class Versions:
     check: dict[str, str] = field(default_factory=dict)
     without: frozenset[str] = frozenset()
 
+    @property
+    def key(self) -> str:
+        """The same text for the same versions."""
+        return "" if self == NO_VERSIONS else repr(self)
+
     def of(self, url: str, named: str | None) -> str | None:
         """The version to use; raises Unprocessable where it is not the one to be checked."""
         version = self.force.get(url) or named or self.default.get(url) or self.check.get(url)

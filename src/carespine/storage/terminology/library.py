@@ -68,6 +68,7 @@ class StoredLibrary:
         self._connection = connection
         self._asked: set[str] = set()
         self._rows: set[Row] = set()
+        self._row_of: dict[int, _Found] = {}
 
     async def system(self, url: str, version: str | None = None) -> System | Grammar | None:
         release = await self._release(url, version)
@@ -80,6 +81,7 @@ class StoredLibrary:
 
     async def value_set(self, url: str, version: str | None = None) -> Tree | None:
         if found := _best(await self._stored("ValueSet", url), version):
+            self._row_of[id(found.tree)] = found
             return found.tree
         return await _R4.value_set(url, version)
 
@@ -99,7 +101,8 @@ class StoredLibrary:
 
     async def selecting(self, _: object, value_set: Tree, versions: Versions) -> Selection:
         """`selection.select`, remembered for as long as nothing it was made from has changed."""
-        key = (msgspec.json.encode(value_set), repr(versions))
+        known = self._row_of.get(id(value_set))  # the tree lives as long as this library holds it
+        key = (known.row if known else msgspec.json.encode(value_set), versions.key)
         kept = _selections.get(key)
         if kept is not None and await self._state(kept[1]) == kept[2]:
             return self._rebound(kept[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -27,9 +28,20 @@ LOCK = timedelta(minutes=15)
 # OWASP ASVS 5.0 chapter 7 leaves the figures to the application: ours are 30 minutes idle and 12 hours in all.
 IDLE = timedelta(minutes=30)
 ABSOLUTE = timedelta(hours=12)
+CARER = "carer"
 REFUSED = "The user name or the password is not right, or the account is locked for a while."
 
 _USER_NAME = re.compile(r"[A-Za-z0-9._@+\-]{1,64}")
+_PERSON = "a.username, a.name, a.kind, a.role, a.organisation, a.reference"
+# What changes from one request to the next: emergency access, and whom a carer acts for (the newest, if several).
+_EMERGENCY = (
+    "array(select e.patient from emergency_access e where e.username = a.username and e.ends > {now}) "
+    "as emergency"
+)
+_PROXY = (
+    "(select jsonb_build_object('patient', p.patient_id, 'types', p.types) from proxy_access p "
+    "where p.username = a.username and p.starts <= {now} and p.ends > {now} order by p.starts desc limit 1) as proxy"
+)
 _hasher = argon2.PasswordHasher()
 
 
@@ -145,9 +157,10 @@ async def session(
 ) -> BrowserSession | None:
     """The session a cookie's value opens, or None where there is none or its time is over."""
     row = await connection.fetchrow(
-        "update web_session s set last_seen = $2 from account a where s.digest = $1 and a.username = s.username "
+        "update web_session s set last_seen = $2 from account a where s.digest = $1 "  # noqa: S608
+        "and a.username = s.username "
         "and a.enabled and s.started > $3 and s.last_seen > $4 "
-        "returning a.username, a.name, a.kind, a.role, a.organisation, a.reference, s.csrf, s.started",
+        f"returning {_PERSON}, s.csrf, s.started, {_EMERGENCY.format(now='$2')}, {_PROXY.format(now='$2')}",
         _digest(value),
         now,
         now - ABSOLUTE,
@@ -175,9 +188,10 @@ async def actor_of(
 ) -> Actor:
     """The person, for whom an app (`client`) may act; raises Unauthenticated where the account is disabled."""
     row = await connection.fetchrow(
-        "select username, name, kind, role, organisation, reference from account "
-        "where username = $1 and enabled",
+        f"select {_PERSON}, {_EMERGENCY.format(now='$2')}, {_PROXY.format(now='$2')} from account a "  # noqa: S608
+        "where a.username = $1 and a.enabled",
         username,
+        now,
     )
     if row is None:
         raise Unauthenticated("The person this access token speaks for has no account any more.")
@@ -196,6 +210,8 @@ def _browser_session(row: asyncpg.Record, address: str | None, request_id: str |
 
 def _actor(row: asyncpg.Record, address: str | None, request_id: str | None) -> Actor:
     kind, _, resource_id = row["reference"].partition("/")
+    proxy = json.loads(row["proxy"]) if row["proxy"] and row["role"] == CARER else {}
+    patient = proxy.get("patient") if row["role"] == CARER else resource_id if kind == "Patient" else None
     return Actor(
         row["kind"],
         row["username"],
@@ -203,7 +219,9 @@ def _actor(row: asyncpg.Record, address: str | None, request_id: str | None) -> 
         row["role"],
         organisation=row["organisation"],
         reference=row["reference"],
-        patient=resource_id if kind == "Patient" else None,
+        patient=patient,
+        emergency=frozenset(row["emergency"]),
+        proxy=frozenset(proxy.get("types", ())),
         address=address,
         request_id=request_id,
     )

@@ -14,6 +14,7 @@ Kind = Literal["patient", "practitioner", "administrator", "officer", "app", "sy
 TREATMENT = "TREAT"
 PATIENT_REQUEST = "PATRQT"
 ADMINISTRATION = "HOPERAT"
+EMERGENCY = "BTG"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,9 @@ class Actor:
     `notices` are headers that every answer to it carries.
 
     Where an app acts for a person, the actor is the person, `client` the app's id, `scopes` what the person
-    allowed it, and `context` the patient whom it was opened for.
+    allowed it, and `context` the patient whom it was opened for. `emergency` are the keys of patients whom they
+    have emergency access to now; `proxy` is set for a carer who acts for `patient`: the resource types they may
+    see, * for all.
     """
 
     kind: Kind
@@ -43,6 +46,8 @@ class Actor:
     notices: tuple[tuple[str, str], ...] = field(default=(), compare=False)
     client: str | None = None
     context: str | None = None
+    emergency: frozenset[int] = frozenset()
+    proxy: frozenset[str] = frozenset()
 
     @property
     def patient_key(self) -> int | None:

@@ -156,5 +156,5 @@ def _check_person(account: Account) -> None:
     if account.kind == "practitioner" and not account.organisation:
         raise Invalid(f"A {account.role} works for an organisation: give its ODS code.")
     kind, _, resource_id = account.reference.partition("/")
-    if account.kind == "patient" and (kind != "Patient" or not resource_id):
+    if account.role == "patient" and (kind != "Patient" or not resource_id):
         raise Invalid("A patient's account names its Patient resource, such as Patient/123.")

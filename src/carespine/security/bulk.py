@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from carespine.kernel.errors import NotFound
@@ -40,7 +41,7 @@ class BulkReading(Visit):
                 job,
                 sorted(patients),
             )
-        return found
+        return replace(found, items=self._concealed(found.items))
 
     async def disclosed(self, job: str, *, what: str, description: str) -> int:
         """Write each patient whose data the job took out an event into their trail; how many patients."""

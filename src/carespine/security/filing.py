@@ -8,7 +8,7 @@ from carespine.fhir.search import added
 from carespine.kernel import nhs_number
 from carespine.kernel.errors import Conflict, Unprocessable
 from carespine.kernel.ids import patient_key
-from carespine.security import consent
+from carespine.security import consent, relationships
 from carespine.security.audit_event import ODS_SYSTEM
 from carespine.storage import search_parameters, subscriptions
 from carespine.storage.search_parameters import ParameterRow
@@ -36,6 +36,8 @@ def demand(tree: dict[str, Any]) -> None:
 
 async def file(tx: Connection, tree: dict[str, Any]) -> None:
     """Follow a create or an update of `tree`."""
+    if tree["resourceType"] in relationships.TYPES:
+        await relationships.file(tx, tree)
     match tree["resourceType"]:
         case "Patient":
             await _file_patient(tx, tree)
@@ -49,6 +51,8 @@ async def file(tx: Connection, tree: dict[str, Any]) -> None:
 
 async def unfile(tx: Connection, resource_type: str, resource_id: str) -> None:
     """Follow a deletion."""
+    if resource_type in relationships.TYPES:
+        await relationships.unfile(tx, resource_type, resource_id)
     if resource_type == "Patient":
         await tx.execute("delete from patient_index where id = $1", resource_id)
     elif resource_type == "Organization":

@@ -32,7 +32,9 @@ class Reach(Visit):
         pairs = set(targets)
         if any(patient == NOT_PATIENT_SCOPED and kind not in roles.DIRECTORY for patient, kind in pairs):
             return False
-        return await restriction.reaches(self.tx, self.actor, pairs, now=self.clock(), letter=letter)
+        return await restriction.reaches(
+            self.tx, self.actor, pairs, now=self.clock(), letter=letter, purpose=self.purpose
+        )
 
     def _demand_scope(self, letter: str, item: Stored | Write, keys: frozenset[int]) -> None:
         """Refuse what a scope that is narrowed by a search leaves out."""

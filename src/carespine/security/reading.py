@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from carespine.fhir import json_text
 from carespine.fhir.search import parse
 from carespine.kernel.errors import NotFound
+from carespine.security import confidentiality, locating
 from carespine.security.visit import Visit
 from carespine.storage import history, labels, record, resources, tables
 from carespine.storage import search as storage_search
@@ -45,7 +46,8 @@ class Reading(Visit):
         found = await resources.read(
             self.tx, resource_type, resource_id, where=where, arguments=arguments.values[2:]
         )
-        return self._seen(found, resource_type, resource_id, "read")
+        seen = self._seen(found, resource_type, resource_id, "read")
+        return self._concealed([seen])[0]
 
     async def read_shared(self, reads: PointReads, resource_type: str, resource_id: str) -> Stored:
         """As `read_stored`, but by statements that answer everyone who asks at this moment."""
@@ -56,7 +58,7 @@ class Reading(Visit):
             reach=(self.actor, self.purpose),
             reachable=lambda arguments, alias: self._reachable(arguments, alias=alias),
         )
-        return self._seen(found, resource_type, resource_id, "read")
+        return self._concealed([self._seen(found, resource_type, resource_id, "read")])[0]
 
     async def vread_stored(self, resource_type: str, resource_id: str, version: int) -> Stored:
         """One version; raises Gone where that version is the deletion."""
@@ -66,7 +68,8 @@ class Reading(Visit):
         found = await resources.read_version(
             self.tx, resource_type, resource_id, version, where=where, arguments=arguments.values[3:]
         )
-        return self._seen(found, resource_type, resource_id, "vread")
+        seen = self._seen(found, resource_type, resource_id, "vread")
+        return (await self._concealed_versions([seen]))[0]
 
     async def history_stored(
         self, resource_type: str | None, resource_id: str | None, page: history.Window
@@ -82,7 +85,7 @@ class Reading(Visit):
         if resource_type and resource_id and not versions.total:
             await self._demand_any_version(resource_type, resource_id)
         self._saw((item.patient for item in versions.rows), "history", what=resource_type)
-        return versions
+        return replace(versions, rows=await self._concealed_versions(versions.rows))
 
     async def _demand_any_version(self, resource_type: str, resource_id: str) -> None:
         """Within a window of time there may be none although the resource is there."""
@@ -105,13 +108,16 @@ class Reading(Visit):
         """A page of matches and what is included with them."""
         self._demand(query.resource_type, "s", "search-type", what=query.resource_type)
 
+        is_locating = locating.asks(query)
+
         def reachable(arguments: Arguments, alias: str) -> str:
-            return self._reachable(arguments, alias=alias, interaction="s")
+            return self._reachable(arguments, alias=alias, interaction="s", locating=is_locating)
 
         page = await storage_search.run(self.tx, query, reachable, cursor=cursor)
         seen = (item.patient for item in (*page.matches, *page.included))
         self._saw(seen, "search-type", what=query.resource_type, query=query.text)
-        return page
+        matches, included = self._concealed(page.matches), self._concealed(page.included)
+        return replace(page, matches=matches, included=included)
 
     async def record_stored(self, owner: Stored, wanted: record.Wanted, *, asked: str) -> record.Part:
         """A part of what is on record about `owner`, a Patient or an Encounter that this visit has read.
@@ -125,7 +131,10 @@ class Reading(Visit):
         part = await record.part(self.tx, owner, wanted, reachable)
         seen = (item.patient for item in (*part.items, *part.supporting))
         self._saw(seen, "operation", what=f"{owner.type}/{owner.id}", query=asked)
-        return part
+        items = self._concealed(part.items)
+        if await confidentiality.hides_whereabouts(self.tx, self.actor, owner.patient):
+            return replace(part, items=items, supporting=[])
+        return replace(part, items=items)
 
     async def table_pages(
         self, resource_type: str, only: tables.Only, *, asked: str
@@ -138,7 +147,8 @@ class Reading(Visit):
         seen: set[int] = set()
 
         def reachable(arguments: Arguments) -> str:
-            return self._reachable(arguments, interaction="s")
+            # A table may hold any element: restricted patients are in none of Patients.
+            return self._reachable(arguments, interaction="s", locating=resource_type == "Patient")
 
         try:
             async for page in tables.pages(self.tx, resource_type, only, reachable):

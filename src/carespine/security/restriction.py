@@ -10,9 +10,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from carespine.kernel.ids import NOT_PATIENT_SCOPED
-from carespine.security import roles, scope_reach
-from carespine.security.actor import Actor
-from carespine.security.consent import EVERY_CLASS
+from carespine.security import confidentiality, roles, scope_reach
+from carespine.security.actor import TREATMENT, Actor
+from carespine.security.consent import EVERY_CLASS, EVERYONE
+from carespine.security.relationships import ODS
 from carespine.storage.sql import Arguments
 from carespine.storage.types import type_number, type_numbers
 
@@ -20,10 +21,23 @@ if TYPE_CHECKING:
     from carespine.storage.database import Connection
 
 _EVERYTHING, _NOTHING = "true", "false"
+_REGISTERED = "registered"
 
 
-def rows(actor: Actor, arguments: Arguments, *, alias: str, now: datetime, interaction: str = "r") -> str:
-    """A condition on `alias` (a table with the columns patient and type) that holds for reachable rows."""
+def rows(
+    actor: Actor,
+    arguments: Arguments,
+    *,
+    alias: str,
+    now: datetime,
+    interaction: str = "r",
+    purpose: str = TREATMENT,
+    locating: bool = False,
+) -> str:
+    """A condition on `alias` (a table of versions of resources) that holds for reachable rows.
+
+    `locating`: the answer would tell where patients are, so that restricted patients are out of it altogether.
+    """
     if actor.kind in ("open", "system"):
         return _EVERYTHING
     allowed = [name for name in type_numbers() if roles.allows(actor, name, interaction)]
@@ -32,9 +46,10 @@ def rows(actor: Actor, arguments: Arguments, *, alias: str, now: datetime, inter
     reach = (
         f"(({alias}.patient = {NOT_PATIENT_SCOPED} and {alias}.type = any({arguments.add(directory)}::smallint[])) "
         f"or ({alias}.patient <> {NOT_PATIENT_SCOPED} and {alias}.type = any({arguments.add(others)}::smallint[]) "
-        f"and {patients(actor, arguments, alias=alias, now=now)})"
+        f"and {patients(actor, arguments, alias=alias, now=now, purpose=purpose)})"
         f"{_own_subscriptions(actor, arguments, alias=alias, interaction=interaction)})"
     )
+    reach = f"({reach} and {_confidential(actor, arguments, alias=alias, locating=locating)})"
     if not _is_narrowed(actor):
         return reach
     within = scope_reach.condition(actor, arguments, alias=alias, letter=interaction, types=allowed)
@@ -57,33 +72,135 @@ def _is_narrowed(actor: Actor) -> bool:
     return actor.client is not None or any(scope.query for scope in scope_reach.in_force(actor))
 
 
-def patients(actor: Actor, arguments: Arguments, *, alias: str, now: datetime) -> str:
+def _confidential(actor: Actor, arguments: Arguments, *, alias: str, locating: bool) -> str:
+    """No labelled version beyond the actor's clearance, and nothing that shows where a restricted patient is."""
+    label = (
+        f"not exists (select 1 from resource_label l where l.patient = {alias}.patient and l.rid = {alias}.rid "  # noqa: S608
+        f"and l.level > {confidentiality.clearance(actor)} and (l.current or l.version = {alias}.version)"
+        f"{_but_emergencies(actor, arguments, alias=alias)})"
+    )
+    if actor.kind == "patient" and not actor.proxy:
+        return label
+    secret = f"exists (select 1 from restricted_patient s where s.patient = {alias}.patient)"  # noqa: S608
+    if locating:
+        return f"{label} and not {secret}"
+    is_app = actor.kind == "app"
+    homes = _types(arguments, confidentiality.HOMES)
+    places = _types(arguments, confidentiality.PLACES_FOR_APPS if is_app else confidentiality.PLACES)
+    registered = "false" if is_app else _related(actor, arguments, alias=alias, only=_REGISTERED)
+    of_place = f"{alias}.type = any({places}) and not {registered}"
+    return f"{label} and not (({alias}.type = any({homes}) or ({of_place})) and {secret})"
+
+
+def _types(arguments: Arguments, names: Iterable[str]) -> str:
+    return f"{arguments.add([type_number(name) for name in sorted(names)])}::smallint[]"
+
+
+def _but_emergencies(actor: Actor, arguments: Arguments, *, alias: str) -> str:
+    if not actor.emergency:
+        return ""
+    return f" and {alias}.patient <> all({arguments.add(sorted(actor.emergency))}::bigint[])"
+
+
+def patients(
+    actor: Actor, arguments: Arguments, *, alias: str, now: datetime, purpose: str = TREATMENT
+) -> str:
     """A condition on `alias`.patient (and `alias`.type) that holds for the patients the actor may reach."""
     if actor.kind in ("open", "system"):
         return _EVERYTHING
     if actor.kind == "patient" and actor.patient_key is not None:
-        return f"{alias}.patient = {arguments.add(actor.patient_key)}"
-    if actor.kind == "practitioner" and actor.organisation:
-        return (
-            f"exists (select 1 from patient_index p join organisation_index o on o.id = p.organisation "  # noqa: S608
-            f"where p.patient = {alias}.patient and o.ods = {arguments.add(actor.organisation)})"
-        )
-    if actor.kind == "app":
-        return _consented(actor, arguments, alias=alias, now=now)
-    return _NOTHING
+        reach = f"{alias}.patient = {arguments.add(actor.patient_key)}"
+    elif actor.kind == "practitioner" and actor.organisation:
+        reach = _looked_after(actor, arguments, alias=alias, now=now, purpose=purpose)
+    elif actor.kind == "app":
+        return _consented(actor, arguments, alias=alias, now=now, purpose=purpose)
+    else:
+        return _NOTHING
+    if actor.client:  # a person's app: not where the patient refuses the app itself
+        recipients = arguments.add([actor.client])
+        denied = _denied(arguments, alias=alias, now=now, purpose=purpose, recipients=recipients)
+        reach = f"({reach} and not {denied})"
+    return reach
 
 
-def _consented(actor: Actor, arguments: Arguments, *, alias: str, now: datetime) -> str:
+def _looked_after(actor: Actor, arguments: Arguments, *, alias: str, now: datetime, purpose: str) -> str:
+    """Patients whom the actor's organisation has a reason to see, and who do not refuse; or an emergency.
+
+    A refusal that names nobody is one of sharing: it does not bind the practice where the patient is registered.
+    One that names the organisation binds it, whatever the reason.
+    """
+    related = _related(actor, arguments, alias=alias, now=now)
+    named = arguments.add([actor.organisation])
+    refused = _denied(arguments, alias=alias, now=now, purpose=purpose, recipients=named)
+    everyone = arguments.add([EVERYONE])
+    dissent = _denied(arguments, alias=alias, now=now, purpose=purpose, recipients=everyone, but=named)
+    registered = _related(actor, arguments, alias=alias, only=_REGISTERED)
+    reach = f"({related} and not {refused} and (not {dissent} or {registered}))"
+    if actor.emergency:
+        return f"({reach} or {alias}.patient = any({arguments.add(sorted(actor.emergency))}::bigint[]))"
+    return reach
+
+
+def _related(
+    actor: Actor, arguments: Arguments, *, alias: str, now: datetime | None = None, only: str | None = None
+) -> str:
+    """Whether the actor's organisation has a reason to see the patient: any in force, or one of a kind."""
+    ods = arguments.add(actor.organisation)
+    kind = f" and c.kind = '{only}'" if only else ""
+    time = f" and c.starts <= {(moment := arguments.add(now))} and c.ends > {moment}" if now else ""
+    return (
+        f"exists (select 1 from care_relationship c where c.patient = {alias}.patient and c.organisation = any(array("  # noqa: S608
+        f"select o.id from organisation_index o where o.ods = {ods} union all select '{ODS}' || {ods}::text))"
+        f"{kind}{time})"
+    )
+
+
+def _without_exception(rule: str, recipients: str) -> str:
+    """Whether the Consent of a rule makes no exception for any of the recipients."""
+    return (
+        f"not exists (select 1 from consent_rule e where e.patient = {rule}.patient "  # noqa: S608
+        f"and e.consent = {rule}.consent and e.permit and e.recipient = any({recipients}::text[]))"
+    )
+
+
+def _denied(
+    arguments: Arguments,
+    *,
+    alias: str,
+    now: datetime,
+    purpose: str,
+    recipients: str,
+    but: str | None = None,
+) -> str:
+    """Whether the patient refuses any of the recipients this type of resource, for this purpose, now.
+
+    `but`: those for whom the same Consent may make an exception.
+    """
+    exception = f" and {_without_exception('d', but)}" if but else ""
+    moment, why = arguments.add(now), arguments.add(purpose)
+    named = f"(select t.name from resource_type t where t.number = {alias}.type)"  # noqa: S608
+    return (
+        f"exists (select 1 from consent_rule d where d.patient = {alias}.patient and not d.permit "  # noqa: S608
+        f"and d.recipient = any({recipients}::text[]) and d.starts <= {moment} and d.ends > {moment} "
+        f"and d.purpose in ('*', {why}) and d.data_class in ('{EVERY_CLASS}', {named}){exception})"
+    )
+
+
+def _consented(actor: Actor, arguments: Arguments, *, alias: str, now: datetime, purpose: str) -> str:
     """An app sees the Patient of anyone who shares any class with it; other types only where the patient
-    shares everything, or names the resource type as a data class."""
-    moment, recipient = arguments.add(now), arguments.add(actor.id)
-    patient_type = arguments.add(type_number("Patient"))
+    shares everything, or names the resource type as a data class. A refusal may name the app's organisation, or
+    nobody at all; a permission names the app, or its organisation."""
+    known = [actor.id, actor.organisation] if actor.organisation else [actor.id]
+    moment, recipients = arguments.add(now), arguments.add(known)
+    patient_type, why = arguments.add(type_number("Patient")), arguments.add(purpose)
     is_patient = f"{alias}.type = {patient_type}"
     named = f"(select t.name from resource_type t where t.number = {alias}.type)"  # noqa: S608
     return (
         f"coalesce((select bool_or(c.permit) and bool_and(c.permit or ({is_patient} "  # noqa: S608
         f"and c.data_class <> '{EVERY_CLASS}')) from consent_rule c where c.patient = {alias}.patient "
-        f"and c.recipient = {recipient} and c.starts <= {moment} and c.ends > {moment} "
+        f"and (c.recipient = any({recipients}::text[]) or (c.recipient = '{EVERYONE}' and not c.permit "
+        f"and {_without_exception('c', recipients)})) "
+        f"and c.starts <= {moment} and c.ends > {moment} and c.purpose in ('*', {why}) "
         f"and ({is_patient} or c.data_class in ('{EVERY_CLASS}', {named}))), false)"
     )
 
@@ -95,6 +212,7 @@ async def reaches(
     *,
     now: datetime,
     letter: str = "r",
+    purpose: str = TREATMENT,
 ) -> bool:
     """Whether the actor may reach every one of the (patient key, resource type) pairs by an interaction."""
     targets = list(targets)
@@ -108,7 +226,7 @@ async def reaches(
     if actor.kind in ("open", "system") or not pairs:
         return True
     arguments = Arguments([patient for patient, _ in pairs], [number for _, number in pairs])
-    condition = patients(actor, arguments, alias="wanted", now=now)
+    condition = patients(actor, arguments, alias="wanted", now=now, purpose=purpose)
     return bool(
         await connection.fetchval(
             f"select bool_and({condition}) from unnest($1::bigint[], $2::smallint[]) as wanted(patient, type)",  # noqa: S608

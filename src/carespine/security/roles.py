@@ -40,12 +40,14 @@ _ROLES: dict[str, tuple[frozenset[str] | None, str]] = {
 ROLES: dict[str, AccountKind] = {
     **dict.fromkeys(_ROLES, "practitioner"),
     "patient": "patient",
+    "carer": "patient",
     "administrator": "administrator",
     "privacy officer": "officer",
     "auditor": "officer",
 }
 _OTHERS = {
     "patient": "reads their own record, decides on sharing, sees who looked",
+    "carer": "reads what they were given of the record of the person they care for, until a day",
     "administrator": "decides on products and their certificates; no patient data",
     "privacy officer": "sees every emergency access and reads the audit trail; no other patient data",
     "auditor": "reads the audit trail; no other patient data",
@@ -86,6 +88,8 @@ def _may(actor: Actor, resource_type: str, interaction: str) -> bool:
     """What the person may do, whoever acts for them."""
     if resource_type in DIRECTORY:
         return interaction in "rs"
+    if actor.proxy:  # a carer reads what they were given, and writes nothing
+        return interaction in "rs" and ("*" in actor.proxy or resource_type in actor.proxy)
     if actor.kind == "patient":
         return interaction in "rs" or (resource_type in _PATIENT_MAY_WRITE and interaction in "cu")
     if actor.kind == "practitioner":

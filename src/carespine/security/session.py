@@ -41,7 +41,7 @@ class Session(Reading, BulkReading, Hearing, Writing):
         else:
             # Readings are clinical: a role that may not read Observations gets no further either.
             allowed = roles.allows(self.actor, "Observation", "r") and await restriction.reaches(
-                self.tx, self.actor, [(key, "Observation")], now=self.clock()
+                self.tx, self.actor, [(key, "Observation")], now=self.clock(), purpose=self.purpose
             )
         if known and allowed:
             return key
@@ -86,5 +86,11 @@ class Session(Reading, BulkReading, Hearing, Writing):
         """Whether the patient shares this class with the app now (None: any class at all)."""
         now = self.clock()
         if data_class is None:
-            return bool(await consent.permitted_classes(self.tx, patient, self.actor.id, now=now))
-        return await consent.permits(self.tx, patient, self.actor.id, data_class, now=now)
+            return bool(
+                await consent.permitted_classes(
+                    self.tx, patient, self.actor.id, now=now, purpose=self.purpose
+                )
+            )
+        return await consent.permits(
+            self.tx, patient, self.actor.id, data_class, now=now, purpose=self.purpose
+        )

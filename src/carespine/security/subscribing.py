@@ -9,7 +9,7 @@ import msgspec
 
 from carespine.fhir.subscriptions.asked import MASK, Asked, asked
 from carespine.kernel.errors import Unprocessable
-from carespine.security import restriction
+from carespine.security import confidentiality, restriction
 from carespine.security.visit import Visit
 from carespine.storage import subscriptions
 from carespine.storage.sql import Arguments
@@ -116,4 +116,8 @@ class Hearing(Visit):
         bodies = await subscriptions.bodies(self.tx, sorted(shown))
         of = [patient for version, patient in zip(versions, patients, strict=True) if version in shown]
         self._saw(of, "notify", what=f"{TYPE}/{subscription}")
+        for version, patient in zip(versions, patients, strict=True):
+            is_patient = version[0] == "Patient" and bodies.get(version)
+            if is_patient and await confidentiality.hides_whereabouts(self.tx, self.actor, patient):
+                bodies[version] = confidentiality.without_whereabouts(bodies[version])
         return {version: bodies.get(version, b"") for version in shown}

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from carespine.kernel.clock import Clock
 from carespine.kernel.errors import Forbidden, Gone, NotFound
 from carespine.kernel.ids import NOT_PATIENT_SCOPED
-from carespine.security import restriction, roles
+from carespine.security import confidentiality, restriction, roles
+from carespine.security.actor import EMERGENCY, Actor
 from carespine.security.audit_event import SUCCESS, Action, Event
 
 if TYPE_CHECKING:
-    from carespine.security.actor import Actor
     from carespine.storage.database import Connection
     from carespine.storage.rows import Stored
     from carespine.storage.sql import Arguments
@@ -43,7 +43,7 @@ class Visit:
         self.events.append(
             Event(
                 self.actor,
-                self.purpose,
+                self._why(patient),
                 action,
                 subtype,
                 outcome=outcome,
@@ -54,8 +54,26 @@ class Visit:
             )
         )
 
-    def _reachable(self, arguments: Arguments, *, alias: str = "r", interaction: str = "r") -> str:
-        return restriction.rows(self.actor, arguments, alias=alias, now=self.clock(), interaction=interaction)
+    def _reachable(
+        self, arguments: Arguments, *, alias: str = "r", interaction: str = "r", locating: bool = False
+    ) -> str:
+        return restriction.rows(
+            self.actor,
+            arguments,
+            alias=alias,
+            now=self.clock(),
+            interaction=interaction,
+            purpose=self.purpose,
+            locating=locating,
+        )
+
+    def _concealed(self, items: Iterable[Stored]) -> list[Stored]:
+        """Current versions, as the actor may see them."""
+        return [confidentiality.concealed(self.actor, item) for item in items]
+
+    async def _concealed_versions(self, items: Sequence[Stored]) -> list[Stored]:
+        """The same for versions that may be old."""
+        return await confidentiality.concealed_versions(self.tx, self.actor, items)
 
     def _demand(self, resource_type: str, letter: str, subtype: str, *, what: str) -> None:
         if not roles.allows(self.actor, resource_type, letter):
@@ -81,7 +99,7 @@ class Visit:
             self.events.append(
                 Event(
                     self.actor,
-                    self.purpose,
+                    self._why(patient),
                     "E" if query else "R",
                     subtype,
                     patient=patient,
@@ -91,7 +109,11 @@ class Visit:
             )
 
     def _note(self, action: Action, subtype: str, patient: int, what: str) -> None:
-        self.events.append(Event(self.actor, self.purpose, action, subtype, patient=patient, what=what))
+        self.events.append(Event(self.actor, self._why(patient), action, subtype, patient=patient, what=what))
+
+    def _why(self, patient: int) -> str:
+        """The purpose that goes on record: emergency access is named as such wherever it is used."""
+        return EMERGENCY if patient in self.actor.emergency else self.purpose
 
     def _refuse(self, subtype: str, *, what: str, patient: int = NOT_PATIENT_SCOPED) -> None:
         self.events.append(

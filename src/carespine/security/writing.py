@@ -10,7 +10,7 @@ from carespine.fhir.search import index
 from carespine.kernel.clock import fhir_instant
 from carespine.kernel.errors import Invalid, NotFound, PreconditionFailed
 from carespine.kernel.ids import hash63, is_fhir_id, new_id
-from carespine.security import filing, subscribing
+from carespine.security import confidentiality, filing, subscribing
 from carespine.security.compartment import patient_key_of
 from carespine.security.reach import Reach
 from carespine.storage import resources
@@ -178,6 +178,8 @@ class Writing(Reach):
             self._demand(tree["resourceType"], letter, "update" if letter == "u" else "create", what=what)
             if not checked:
                 codec.check(tree)
+            if self._is_restricted:
+                tree.update(confidentiality.with_hidden(tree, previous, self.actor))
             filing.demand(tree)
             subscribed.append(subscribing.take_in(tree, self.actor))
             writes.append(self._prepare(tree, previous))
@@ -185,6 +187,7 @@ class Writing(Reach):
         if self.validator is not None:
             await self.validator.demand(self, trees)
         await resources.save(self.tx, writes)
+        await confidentiality.file(self.tx, trees, writes)
         for tree, write, wanted in zip(trees, writes, subscribed, strict=True):
             await filing.file(self.tx, tree)
             if wanted is not None:

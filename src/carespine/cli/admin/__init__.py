@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from carespine.cli.admin import clients, organisations, people, roles
+from carespine.cli.admin import clients, organisations, people, proxies, roles
 
 group = typer.Typer(
     no_args_is_help=True,
@@ -14,6 +14,7 @@ group.add_typer(clients.group, name="client")
 group.add_typer(people.group, name="person")
 group.add_typer(roles.group, name="role")
 group.add_typer(organisations.group, name="organisation")
+group.add_typer(proxies.group, name="proxy")
 
 
 def register(app: typer.Typer) -> None:

@@ -50,6 +50,7 @@ _THINGS = {
 }
 # Verbs of a domain that say more than the resource they touch.
 _SPECIAL = {
+    "emergency-access": ("Opened in an emergency", "whole record"),
     "import-readings": ("Sent", "readings from devices"),
     "read-device-summary": ("Looked at", "summary of home readings"),
 }

@@ -23,11 +23,13 @@ _LANDINGS: dict[str, str] = {
     "patient": "/me",
     "practitioner": "/practice/inbox",
     "administrator": "/admin/products",
+    "officer": "/privacy/alerts",
 }
 _KINDS: dict[str, VisitorKind] = {
     "patient": "patient",
     "practitioner": "practitioner",
     "administrator": "administrator",
+    "officer": "officer",
 }
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 from carespine.devices.models import SummaryView
 from carespine.security.actor import Actor
 
-VisitorKind = Literal["patient", "practitioner", "administrator"]
+VisitorKind = Literal["patient", "practitioner", "administrator", "officer"]
 ReviewState = Literal["waiting", "reviewed"]
 Tone = Literal["good", "watch", "bad", "neutral", "info"]
 

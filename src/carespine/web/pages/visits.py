@@ -21,6 +21,7 @@ _WRONG_KIND: dict[VisitorKind, str] = {
     "practitioner": "This page is for people who work in a practice. You are signed in as someone else.",
     "patient": "This page is for patients. You are signed in as someone else.",
     "administrator": "This page is for administrators of the register. You are signed in as someone else.",
+    "officer": "This page is for the privacy officer. You are signed in as someone else.",
 }
 
 

@@ -10,11 +10,13 @@ table of metrics themselves, so that a page cannot say what the code does not do
 from __future__ import annotations
 
 import argparse
+import csv
 import importlib
 import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,16 @@ import typer
 
 from carespine.cli import app
 from carespine.devices.metrics import all_metrics
+from carespine.devices.rules import (
+    activity,
+    blood_pressure,
+    diet,
+    glucose,
+    labels,
+    oximetry,
+    peak_flow,
+    traffic_lights,
+)
 from carespine.standards import catalogue
 from carespine.web.settings import CONFIG_FILE, Settings
 
@@ -228,6 +240,45 @@ def metrics() -> str:
     )
 
 
+# The tables of devices/rules/cases, in the order of the page: heading, the rule's own source, the table.
+_CASES = (
+    ("Home blood pressure: the band of an average", blood_pressure.RULE, "blood_pressure_bands"),
+    ("Home blood pressure: the target by age", blood_pressure.RULE, "blood_pressure_targets"),
+    (
+        "Home blood pressure: what a week needs (a letter a day: B morning and evening, M or E one of them, "
+        "S single readings)",
+        blood_pressure.RULE,
+        "blood_pressure_weeks",
+    ),
+    ("Oxygen at home: what one reading means", oximetry.RULE, "oximetry_bands"),
+    ("Oxygen at home: a low reading counts when it is repeated", oximetry.RULE, "oximetry_repeats"),
+    ("Glucose: the bands of the consensus", glucose.RULE, "glucose_bands"),
+    ("Glucose: the management indicator", glucose.RULE, "glucose_gmi"),
+    ("Glucose: when a profile is refused", glucose.RULE, "glucose_refusals"),
+    ("Peak flow: the zone", peak_flow.RULE, "peak_flow_zones"),
+    ("Activity: the week", activity.RULE, "activity_weeks"),
+    ("Food: traffic lights", traffic_lights.RULE, "traffic_lights"),
+    ("Food: labels that cannot be right (100 g)", labels.RULE, "labels"),
+    ("Food: diary days that cannot be right", diet.RULE, "diet_days"),
+)
+
+
+def clinical_rules() -> str:
+    """docs/clinical-rules.md, out of the tables by which the rules are tested."""
+    parts = []
+    for heading, source, name in _CASES:
+        text = resources.files("carespine.devices.rules.cases").joinpath(f"{name}.csv").read_text("utf-8")
+        head, *rows = csv.reader(text.splitlines())
+        parts += [f"## {heading}", f"{source}.", _table([cell.capitalize() for cell in head], rows)]
+    return _page(
+        "Clinical rules for readings",
+        "carespine.devices.rules.cases",
+        "Each row is a test (tests/devices/test_devices_rule_tables.py): what goes in, and what the rule says. "
+        "Not for clinical use until signed by the deployer's clinical safety officer.",
+        *parts,
+    )
+
+
 def _metric_row(metric: Metric) -> tuple[str, ...]:
     others = ", ".join(f"`{unit.code}`" for unit in metric.units[1:])
     plausible, possible = (f"{low:,.10g} to {high:,.10g}" for low, high in (metric.bounds, metric.impossible))
@@ -365,6 +416,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "command-line.md": command_line,
     "standards-catalogue.md": standards_catalogue,
     "metrics.md": metrics,
+    "clinical-rules.md": clinical_rules,
     "terminology.md": terminology,
     "sql-on-fhir.md": sql_on_fhir,
 }

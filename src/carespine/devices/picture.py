@@ -31,6 +31,22 @@ METRICS = (
     "weight",
     "glucose-cgm",
     "glucose-meter",
+    "oxygen-saturation",
+    "peak-flow",
+    "moderate-minutes",
+    "vigorous-minutes",
+    "exercise-minutes",
+    "dietary-energy",
+    "fat",
+    "saturates",
+    "carbohydrate",
+    "sugars",
+    "free-sugars",
+    "fibre",
+    "protein",
+    "sodium",
+    "alcohol",
+    "fruit-and-vegetables",
 )
 # Four weeks, and the four before them to compare with.
 LOOK_BACK_DAYS = 56

@@ -7,7 +7,7 @@ from dataclasses import replace
 from carespine.devices.models import Result
 from carespine.devices.naming import result_id
 from carespine.devices.picture import Picture
-from carespine.devices.sections import activity, blood_pressure, glucose, weight
+from carespine.devices.sections import activity, blood_pressure, glucose, lifestyle, lungs, oximetry, weight
 
 SECTIONS = (
     blood_pressure.section,
@@ -17,6 +17,11 @@ SECTIONS = (
     weight.section,
     glucose.continuous,
     glucose.by_meter,
+    oximetry.section,
+    lungs.section,
+    lifestyle.active,
+    lifestyle.regular_sleep,
+    lifestyle.eaten,
 )
 
 

@@ -23,8 +23,10 @@ TARGET_IN_RANGE, TARGET_BELOW, TARGET_VERY_LOW, TARGET_ABOVE, TARGET_VERY_HIGH =
 TARGET_CV = 36.0
 # Bergenstal 2018: GMI % = 3.31 + 0.02392 x mean in mg/dL. 1 mmol/L = 18.0156 mg/dL.
 GMI_BASE, GMI_SLOPE, MG_PER_MMOL = 3.31, 0.02392, 18.0156
-# Sensors report every 1 to 15 minutes; what lies between two readings is no longer than that.
-SHORTEST_STEP_MS, LONGEST_STEP_MS = MINUTE_MS, 15 * MINUTE_MS
+# Sensors report every minute, every 5 (Dexcom, Medtronic, Eversense) or every 15 (Libre, its history).
+STEPS_MS = (MINUTE_MS, 5 * MINUTE_MS, 15 * MINUTE_MS)
+# Carespine: clocks of sensors waver by some seconds.
+STEP_SLACK_MS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,33 @@ def profile(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class AmbulatoryHour:
+    """One hour of the day over all days: the 5th, 25th, 50th, 75th and 95th percentile in mmol/L."""
+
+    hour: int
+    p5: float
+    p25: float
+    p50: float
+    p75: float
+    p95: float
+
+
+def ambulatory(local_ms: Int64, local_day: Int64, mmol_l: Float64) -> tuple[AmbulatoryHour, ...]:
+    """The ambulatory profile of the 14 days up to the latest reading, hour by hour of the local clock.
+
+    Only to be shown beside a CgmProfile: it has no refusal of its own.
+    """
+    recent = local_day > local_day.max() - DAYS_NEEDED
+    hour = (local_ms[recent] % DAY_MS) // (60 * MINUTE_MS)
+    value = mmol_l[recent]
+    found = []
+    for each in np.unique(hour).tolist():
+        spread = np.percentile(value[hour == each], (5, 25, 50, 75, 95))
+        found.append(AmbulatoryHour(int(each), *(float(one) for one in spread)))
+    return tuple(found)
+
+
 def _missing(days: int, active: float) -> tuple[str, ...]:
     found = []
     if days < DAYS_NEEDED:
@@ -104,10 +133,11 @@ def _missing(days: int, active: float) -> tuple[str, ...]:
 
 
 def _active(moment_ms: Int64) -> float:
-    """Percent of 14 days in which the sensor gave readings, by the step that it usually takes."""
+    """Percent of 14 days in which the sensor gave readings, by the longest step of sensors that fits its own."""
     if len(moment_ms) < 2:
         return 0.0
-    step = float(np.clip(np.median(np.diff(moment_ms)), SHORTEST_STEP_MS, LONGEST_STEP_MS))
+    usual = float(np.median(np.diff(moment_ms))) + STEP_SLACK_MS
+    step = max((one for one in STEPS_MS if one <= usual), default=STEPS_MS[0])
     return min(100.0, len(np.unique(moment_ms)) * step / (DAYS_NEEDED * DAY_MS) * 100)
 
 

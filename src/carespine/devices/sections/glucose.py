@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, date, datetime, time
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from carespine.devices.naming import as_date, reading_ids
 from carespine.devices.picture import Picture
 from carespine.devices.resolve import separate
 from carespine.devices.rules import glucose as rules
-from carespine.devices.samples import Samples, concatenate
+from carespine.devices.samples import MINUTE_MS, Samples, concatenate
 from carespine.devices.sections.common import (
     Frame,
     chart,
@@ -65,13 +66,34 @@ def continuous(picture: Picture) -> Result:
         f"{written(decided.gmi, 1)} %, CV {written(decided.cv, 0)} %.",
         plain=f"Your glucose was in range {in_range} % of the time.",
         figures=_figures(decided),
+        series=(*begun.series, *_ambulatory(samples, as_date(last))),
+    )
+
+
+def _ambulatory(samples: Samples, last: date) -> tuple[Series, ...]:
+    """The ambulatory profile: the median with the middle half, and with nine tenths, by hour of the local clock."""
+    shift = samples.offset_min.astype(np.int64) * MINUTE_MS
+    of = metric("glucose-cgm")
+    hours = rules.ambulatory(samples.start_ms + shift, samples.local_day(), samples.canonical(of))
+
+    def point(hour: rules.AmbulatoryHour, low: float, high: float) -> Point:
+        at = datetime.combine(last, time(hour.hour), tzinfo=UTC)
+        return Point(last, round(hour.p50, 4), round(low, 4), round(high, 4), at)
+
+    middle = tuple(point(hour, hour.p25, hour.p75) for hour in hours)
+    most = tuple(point(hour, hour.p5, hour.p95) for hour in hours)
+    return (
+        Series("agp-middle", "Median by hour, with the middle half", "mmol/L", "mmol/L", "line", middle),
+        Series("agp-most", "Median by hour, with nine tenths", "mmol/L", "mmol/L", "line", most),
     )
 
 
 def _best_sensor(picture: Picture) -> Samples:
     """The plausible readings of the sensor with the most of them: two sensors are never mixed into one CV."""
     by_source = picture.readings["glucose-cgm"]
-    samples = by_source[max(sorted(by_source), key=lambda source: len(by_source[source]))]
+    # Scans repeat what the sensor's history holds, at moments that the person chose.
+    history = [source for source in by_source if picture.sources[source].kind != "scan"] or list(by_source)
+    samples = by_source[max(sorted(history), key=lambda source: len(by_source[source]))]
     of = metric("glucose-cgm")
     value = samples.canonical(of)
     return samples.take((value >= of.bounds[0]) & (value <= of.bounds[1]))

@@ -21,10 +21,15 @@ _SHARES = {
 
 def panels(result: Result) -> list[Panel]:
     """Series with one unit and one way of drawing share a panel; what has no points is left out."""
-    shown = [*_shares(result), *(_as_drawn(series) for series in result.series if series.points)]
+    shown = [*_shares(result), *(_as_drawn(series) for series in result.series if _is_drawn(series))]
     return [
         tuple(group) for _, group in groupby(shown, key=lambda series: (series.unit, series.kind == "share"))
     ]
+
+
+def _is_drawn(series: Series) -> bool:
+    """Days are drawn here; the ambulatory profile goes by the hours of one day and has a drawing of its own."""
+    return bool(series.points) and not series.key.startswith("agp-")
 
 
 def has_chart(result: Result) -> bool:

@@ -96,13 +96,14 @@ class House:
             return (await session.search(kind, [*pairs, ("_count", "1000")])).entries
 
     async def every(self, kind: str) -> list[dict[str, Any]]:
+        from carespine.storage.bodies import unpack
         from carespine.storage.types import type_number
 
         async with self.database.connection() as connection:
             rows = await connection.fetch(
                 "select body from resource where type = $1 and not deleted", type_number(kind)
             )
-        return [codec.decode(row["body"]) for row in rows]
+        return [codec.decode(unpack(row["body"])) for row in rows]
 
     async def consent(self, *classes: str, patient: str = "wearer") -> None:
         tree = {

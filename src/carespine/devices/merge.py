@@ -25,7 +25,7 @@ def merge(known: Samples, incoming: Samples, metric: Metric) -> Merged:
     The result is ordered by start, end and value, so that the order of arrival leaves no trace in it. Adding
     the same readings again adds nothing.
     """
-    fresh = _first_of_each(known, incoming, metric)
+    fresh = fresh_rows(known, incoming, metric)
     added = incoming if fresh.all() else incoming.take(fresh)
     together = concatenate([part for part in (known, added) if len(part)] or [known])
     if not len(added):
@@ -34,7 +34,7 @@ def merge(known: Samples, incoming: Samples, metric: Metric) -> Merged:
     return Merged(together.take(order), added, len(incoming) - len(added))
 
 
-def _first_of_each(known: Samples, incoming: Samples, metric: Metric) -> Bool:
+def fresh_rows(known: Samples, incoming: Samples, metric: Metric) -> Bool:
     """Which incoming rows are the first with their identity, the known rows coming before them all."""
     rows = np.concatenate([known.identity(metric), incoming.identity(metric)])
     order = np.lexsort((rows["value"], rows["end"], rows["start"]))  # stable: earlier rows stay first

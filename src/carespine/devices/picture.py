@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
@@ -124,7 +124,7 @@ async def of_shelf(
         last_day=last_day,
         last_full_day=last_day if latest.ended_ms >= DAY_IS_OVER_MS else last_day - 1,
         readings=readings,
-        days=resolve_all(readings, sources),
+        days=resolve_all(readings, sources, await shelf.rankings()),
         pressures=tuple(counted),
         pressures_set_aside=tuple(aside),
         sources=sources,
@@ -134,13 +134,20 @@ async def of_shelf(
 
 
 def resolve_all(
-    readings: Mapping[str, Mapping[int, Samples]], sources: Mapping[int, SourceIdentity]
+    readings: Mapping[str, Mapping[int, Samples]],
+    sources: Mapping[int, SourceIdentity],
+    rankings: Mapping[str, Sequence[int]] | None = None,
 ) -> dict[str, list[Day]]:
-    """The local days of every metric in these readings."""
+    """The local days of every metric in these readings; `rankings` is the patient's own order of sources."""
     found = {}
     for key, by_source in readings.items():
         wanted = all_metrics()[key]
-        found[key] = nights(by_source, sources) if wanted.day == "sleep" else days(wanted, by_source, sources)
+        own = (rankings or {}).get(key, ())
+        found[key] = (
+            nights(by_source, sources, own)
+            if wanted.day == "sleep"
+            else days(wanted, by_source, sources, own)
+        )
     return found
 
 

@@ -199,7 +199,7 @@ def _imports(outcomes: Sequence[FileOutcome], now: datetime) -> dict[int, Import
 
 async def every_day(shelf: Shelf) -> AsyncIterator[DayView]:
     """Every local day of every metric, month by month, so that memory stays small whatever the years."""
-    sources = await shelf.sources()
+    sources, rankings = await shelf.sources(), await shelf.rankings()
     for month in _with_neighbours(await shelf.months()):
         first, last = _days_of(month)
         stored = await shelf.window(
@@ -209,7 +209,7 @@ async def every_day(shelf: Shelf) -> AsyncIterator[DayView]:
         trusts = {key: _trust_by_day(by_source) for key, by_source in readings.items()}
         views = [
             DayView(key, day, trusts[key].get(day.day, {}))
-            for key, days in resolve_all(readings, sources).items()
+            for key, days in resolve_all(readings, sources, rankings).items()
             for day in days
             if first <= day.day <= last
         ]

@@ -10,8 +10,8 @@ from itertools import groupby
 
 import numpy as np
 
+from carespine.devices import live_store, projection, report, store
 from carespine.devices import picture as pictures
-from carespine.devices import projection, report, store
 from carespine.devices.metrics import all_metrics, metric
 from carespine.devices.models import ImportResult, Result
 from carespine.devices.naming import as_date, day_id, reading_ids, task_id
@@ -54,6 +54,7 @@ async def publish_readings(
 ) -> None:
     """Bring the Observations of the touched days up to date, a month at a time."""
     sources = await store.sources(writer.tx, patient)
+    rankings = await live_store.rankings(writer.tx, patient)
     await _write(writer, [projection.device(patient_id, source) for source in sources.values()])
     await _withdraw(writer, withdrawn)
     for wanted in _months_of({day for touched in days.values() for day in touched}):
@@ -64,13 +65,13 @@ async def publish_readings(
             first_ms=(min(wanted) - MARGIN_DAYS) * DAY_MS,
             last_ms=(max(wanted) + MARGIN_DAYS) * DAY_MS,
         )
-        changes = await asyncio.to_thread(_changes, patient_id, stored, sources, wanted)
+        changes = await asyncio.to_thread(_changes, patient_id, stored, sources, wanted, rankings)
         await _write(writer, changes.trees)
         await _withdraw(writer, changes.withdrawn)
 
 
 async def publish_summary(
-    writer: Session, patient: int, patient_id: str, made: ImportResult, *, now: datetime
+    writer: Session, patient: int, patient_id: str, made: ImportResult | None, *, now: datetime
 ) -> Published | None:
     """Bring the summary of the review period up to date, and see that the practice has its one Task."""
     person = await writer.read("Patient", patient_id)
@@ -81,7 +82,8 @@ async def publish_summary(
     document = report.diagnostic_report(picture, found, issued=now)
     await _withdraw(writer, await _stale_results(writer, document))
     await _write(writer, [*report.result_observations(picture, found), document])
-    await _write(writer, [report.provenance(picture, made)])
+    if made is not None:
+        await _write(writer, [report.provenance(picture, made)])
     await _ensure_task(writer, report.task(picture, found, practice=practice_of(person), now=now))
     return Published(picture, found, document["id"], task_id(patient_id, picture.period))
 
@@ -104,10 +106,11 @@ def _changes(
     stored: Mapping[str, Mapping[int, Samples]],
     sources: dict[int, SourceIdentity],
     wanted: set[int],
+    rankings: Mapping[str, Sequence[int]],
 ) -> Changes:
     readings = in_force(stored)
     changes = Changes([], [])
-    resolved = pictures.resolve_all({k: v for k, v in readings.items() if metric(k).dense}, sources)
+    resolved = pictures.resolve_all({k: v for k, v in readings.items() if metric(k).dense}, sources, rankings)
     for key, days in resolved.items():
         with_value = {day.day: day for day in days if day.value is not None}
         changes.trees.extend(

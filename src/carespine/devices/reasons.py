@@ -30,6 +30,7 @@ ENTERED_IN_ERROR = "entered-in-error"
 SCHEMA_BROKEN = "schema-broken"
 WITHDRAWN = "withdrawn"
 TIME_MISSING = "time-missing"
+NOTHING_TO_WITHDRAW = "nothing-to-withdraw"
 
 SENTENCES: Mapping[str, str] = {
     METRIC_NOT_SUPPORTED: "Carespine does not use this kind of record.",
@@ -55,6 +56,7 @@ SENTENCES: Mapping[str, str] = {
     ENTERED_IN_ERROR: "The sender has marked the record as entered in error, or not as final.",
     SCHEMA_BROKEN: "The record breaks the schema that it names.",
     TIME_MISSING: "The record is sound, but says no time: it belongs to no day.",
+    NOTHING_TO_WITHDRAW: "No reading of this source begins and ends then.",
     WITHDRAWN: "The sender has withdrawn the record.",
 }
 

@@ -8,7 +8,7 @@ part; once the better ones were present for 80 % of a day, the later ones are se
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -110,11 +110,12 @@ def days(
     wanted: Metric,
     by_source: Mapping[int, Samples],
     sources: Mapping[int, SourceIdentity],
+    preferred: Sequence[int] = (),
 ) -> list[Day]:
-    """Every local day that has a reading of this metric, in order."""
+    """Every local day that has a reading of this metric, in order. `preferred` sources come first, in that order."""
     tables = _tables(wanted, by_source, sources)
     every = sorted({int(day) for table in tables for day in np.unique(table.day)})
-    return [_day(day, wanted, _ordered(tables, day, wanted, sources)) for day in every]
+    return [_day(day, wanted, _ordered(tables, day, wanted, sources, preferred)) for day in every]
 
 
 def _tables(
@@ -171,16 +172,18 @@ def _ordered(
     day: int,
     wanted: Metric,
     sources: Mapping[int, SourceIdentity],
+    preferred: Sequence[int] = (),
 ) -> list[_Table]:
     """The sources with readings on this day, best first; among equals the one that was present longer."""
 
-    def order(table: _Table) -> tuple[int, bool, int, int]:
+    def order(table: _Table) -> tuple[int, int, bool, int, int]:
         kind = sources[table.source].kind if table.source in sources else "unknown"
         rows = table.rows(day)
         first, last = int(table.samples.start_ms[rows].min()), int(table.samples.end_ms[rows].max())
         stayed = table.present.within(first, last + 1).total
         # Between equals, details before totals: they can be compared with other sources stretch by stretch.
-        return wanted.rank(kind), table.is_totals, -stayed, table.source
+        own = preferred.index(table.source) if table.source in preferred else len(preferred)
+        return own, wanted.rank(kind), table.is_totals, -stayed, table.source
 
     return sorted((table for table in tables if _has(table, day)), key=order)
 
@@ -223,13 +226,16 @@ def span_of(samples: Samples) -> Span | None:
 
 
 def separate(
-    wanted: Metric, by_source: Mapping[int, Samples], sources: Mapping[int, SourceIdentity]
+    wanted: Metric,
+    by_source: Mapping[int, Samples],
+    sources: Mapping[int, SourceIdentity],
+    preferred: Sequence[int] = (),
 ) -> dict[int, tuple[Samples, Samples]]:
     """For a sparse metric: the readings of each source that count, and those that were set aside."""
     tables = _tables(wanted, by_source, sources)
     found: dict[int, tuple[list[Samples], list[Samples]]] = {}
     for day in sorted({int(day) for table in tables for day in np.unique(table.day)}):
-        for table, fraction, _ in _choose(day, wanted, _ordered(tables, day, wanted, sources)):
+        for table, fraction, _ in _choose(day, wanted, _ordered(tables, day, wanted, sources, preferred)):
             kept, aside = found.setdefault(table.source, ([], []))
             of_day = table.samples.take(np.arange(*table.rows(day).indices(len(table.day))))
             kept.append(of_day.take(fraction > 0))

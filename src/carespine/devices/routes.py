@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from carespine.devices import live_routes
 from carespine.devices.models import ImportResult
 from carespine.devices.ports import Platform
 from carespine.devices.service import find_import, import_readings
@@ -47,7 +48,12 @@ def routes(platform: Platform) -> list[Route]:
         return _answer(found, status=200)
 
     base = "/devices/patients/{patient}/imports"
+    live = live_routes.endpoints(platform, _idempotency_key)
+    patient = "/devices/patients/{patient}"
     return [
+        Route(f"{patient}/batches", _endpoint(platform, live["batches"]), methods=["POST"]),
+        Route(f"{patient}/sources/{{device}}", _endpoint(platform, live["source"]), methods=["DELETE"]),
+        Route(f"{patient}/ranking", _endpoint(platform, live["ranking"]), methods=["PUT"]),
         Route(base, _endpoint(platform, send), methods=["POST"]),
         Route(base + "/{import}", _endpoint(platform, ask), methods=["GET"]),
     ]

@@ -55,7 +55,7 @@ async def import_readings(
     A file that breaks off is imported up to there: state `partial`, with a notice.
     """
     patient = await session.require_patient(patient_id)
-    permitted = await _permitted(session, patient)
+    classes = await permitted(session, patient)
     sha256 = await asyncio.to_thread(_sha256, file)
     claim = await store.claim(session.tx, patient)
     earlier = await store.import_by_key(
@@ -65,11 +65,11 @@ async def import_readings(
         return _replay(earlier, sha256)
     adapter = await asyncio.to_thread(adapter_for, file, name, further=further)
     reading = adapter.open(file, now=session.clock(), name=name, zone=checked_zone(zone))
-    ingest = Ingest(StoreShelf(session.tx, patient), claim.number, patient_id, permitted)
+    ingest = Ingest(StoreShelf(session.tx, patient), claim.number, patient_id, classes)
     await _read(reading, ingest, progress)
     made = _result(session, adapter, reading, ingest, patient_id=patient_id, client=client, sha256=sha256)
     sharing = await store.classes_not_shared(session.tx, patient)
-    not_shared = [name for name in data_classes() if name not in permitted]
+    not_shared = [name for name in data_classes() if name not in classes]
     await store.save_import(session.tx, claim, made, idempotency_key=idempotency_key, not_shared=not_shared)
     sharing_changed = sharing != await store.classes_not_shared(session.tx, patient)
     published = await _publish(session, patient, made, ingest, sharing_changed=sharing_changed)
@@ -89,7 +89,7 @@ async def find_import(session: Session, *, patient_id: str, import_id: str) -> I
     return found
 
 
-async def _permitted(session: Session, patient: int) -> frozenset[str]:
+async def permitted(session: Session, patient: int) -> frozenset[str]:
     """The data classes this actor may bring: for an app those that the patient shares with it now."""
     actor = session.actor
     if actor.kind != "patient" and not roles.allows(actor, "Observation", "c"):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from carespine.devices import store
+from carespine.devices import live_store, store
 from carespine.devices.chunks import unpack
 from carespine.devices.metrics import metric
 from carespine.devices.samples import Samples, SourceIdentity, concatenate
@@ -40,6 +40,8 @@ class Shelf(Protocol):
     async def latest(self) -> Latest | None: ...
 
     async def months(self) -> list[int]: ...
+
+    async def rankings(self) -> dict[str, tuple[int, ...]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,9 @@ class StoreShelf:
 
     async def months(self) -> list[int]:
         return await store.months_kept(self.tx, self.patient)
+
+    async def rankings(self) -> dict[str, tuple[int, ...]]:
+        return await live_store.rankings(self.tx, self.patient)
 
 
 @dataclass(slots=True)
@@ -131,6 +136,9 @@ class MemoryShelf:
 
     async def months(self) -> list[int]:
         return sorted({month for _, _, month in self.kept})
+
+    async def rankings(self) -> dict[str, tuple[int, ...]]:
+        return {}
 
     def _open(self, key: ChunkKey) -> Samples:
         return unpack(self.kept[key][1], metric(key[0]))

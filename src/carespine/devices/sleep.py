@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -37,7 +37,9 @@ def night_of(samples: Samples) -> Int64:
     return result
 
 
-def nights(by_source: Mapping[int, Samples], sources: Mapping[int, SourceIdentity]) -> list[Day]:
+def nights(
+    by_source: Mapping[int, Samples], sources: Mapping[int, SourceIdentity], preferred: Sequence[int] = ()
+) -> list[Day]:
     """Every night with sleep in it: minutes asleep, and minutes of each stage in `parts`.
 
     Time merely spent in bed is no sleep. What a later source says about a time that a better source described
@@ -45,7 +47,7 @@ def nights(by_source: Mapping[int, Samples], sources: Mapping[int, SourceIdentit
     """
     night = {source: night_of(samples) for source, samples in by_source.items()}
     every = sorted({int(day) for found in night.values() for day in np.unique(found)})
-    found = (_night(day, by_source, night, sources) for day in every)
+    found = (_night(day, by_source, night, sources, preferred) for day in every)
     return [day for day in found if day is not None]
 
 
@@ -54,10 +56,11 @@ def _night(
     by_source: Mapping[int, Samples],
     night: Mapping[int, Int64],
     sources: Mapping[int, SourceIdentity],
+    preferred: Sequence[int],
 ) -> Day | None:
     parts = {source: samples.take(night[source] == day) for source, samples in by_source.items()}
     present = [source for source in parts if len(parts[source])]
-    order = sorted(present, key=lambda source: _order(source, parts[source], sources))
+    order = sorted(present, key=lambda source: _order(source, parts[source], sources, preferred))
     described, shares, kept = NOTHING, list[Share](), list[Samples]()
     minutes = dict.fromkeys(("asleep", *_STAGES), 0.0)
     for source in order:
@@ -83,12 +86,13 @@ def _night(
 
 
 def _order(
-    source: int, samples: Samples, sources: Mapping[int, SourceIdentity]
-) -> tuple[bool, int, float, int]:
+    source: int, samples: Samples, sources: Mapping[int, SourceIdentity], preferred: Sequence[int]
+) -> tuple[bool, int, int, float, int]:
     """Sources that measure sleep before those that only know the bed; then the ranking; then the longest."""
     asleep = np.isin(samples.value, _ASLEEP)
     kind = sources[source].kind if source in sources else "unknown"
-    return not asleep.any(), metric("sleep").rank(kind), -_minutes(samples, asleep, NOTHING), source
+    own = preferred.index(source) if source in preferred else len(preferred)
+    return not asleep.any(), own, metric("sleep").rank(kind), -_minutes(samples, asleep, NOTHING), source
 
 
 def _minutes(samples: Samples, which: np.ndarray, described: Stretches) -> float:

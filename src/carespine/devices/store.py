@@ -156,6 +156,13 @@ def within(
     return {key: {source: concatenate(some) for source, some in of.items()} for key, of in parts.items()}
 
 
+async def days_of(tx: Connection, patient: int, key: str) -> set[int]:
+    """The local days on which a metric has readings."""
+    rows = await tx.fetch("select body from device_chunk where patient = $1 and metric = $2", patient, key)
+    found = [unpack(row["body"], metric(key)).local_day() for row in rows]
+    return {int(day) for days in found for day in np.unique(days)}
+
+
 async def months_kept(tx: Connection, patient: int) -> list[int]:
     """The months (yyyymm) in which the patient has readings, in order."""
     rows = await tx.fetch(

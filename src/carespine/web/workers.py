@@ -6,6 +6,7 @@ from collections.abc import Coroutine
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from carespine.devices import live
 from carespine.security.egress import Egress
 from carespine.spine.bulk.export_job import Exporter
 from carespine.spine.bulk.import_job import Importer
@@ -34,6 +35,7 @@ def runner(platform: Platform, bell: Bell) -> Runner:
     )
     reindexer = Reindexer(platform.database)
     handlers = {export.KIND: exporter.run, importing.KIND: importer.run, reindex.KIND: reindexer.run}
+    handlers[live.KIND] = live.Publisher(platform.door).run
     keep = timedelta(hours=platform.settings.job_hours)
     return Runner(platform.database, bell, platform.clock, handlers, keep=keep)
 

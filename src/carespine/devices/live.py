@@ -1,0 +1,289 @@
+"""The verbs of live ingestion: take a batch, follow corrections, erase a source; the record follows by a job."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from carespine.devices import live_store, publish, reasons, store
+from carespine.devices.merge import fresh_rows, merge
+from carespine.devices.metrics import metric
+from carespine.devices.naming import device_id, pressure_id, reading_ids
+from carespine.devices.pressures import DIASTOLIC, SYSTOLIC
+from carespine.devices.samples import EMPTY, Samples, SourceIdentity, concatenate
+from carespine.devices.samples_in import PUT, Parsed, Parser
+from carespine.devices.service import JOB, permitted
+from carespine.devices.shelf import StoreShelf
+from carespine.devices.store import ChunkKey
+from carespine.kernel.errors import Conflict, NotFound
+from carespine.kernel.ids import new_id
+from carespine.security.actor import TREATMENT, system_job
+from carespine.security.session import Session
+from carespine.spine.jobs.handle import TOPIC, Handle, actor_tree
+from carespine.storage import bell, jobs
+
+if TYPE_CHECKING:
+    from carespine.devices.ports import Door
+
+KIND = "publish-device-readings"
+Answer = dict[str, Any]
+
+
+@dataclass(slots=True)
+class _Work:
+    """What a batch changes: outcomes by place, chunks to save, days and Observations that follow."""
+
+    outcomes: dict[int, tuple[str, str | None]] = field(default_factory=dict)
+    contents: dict[ChunkKey, Samples] = field(default_factory=dict)
+    removed: dict[ChunkKey, Samples] = field(default_factory=dict)
+    days: dict[str, set[int]] = field(default_factory=dict)
+    stale: set[str] = field(default_factory=set)
+
+
+async def take_batch(
+    session: Session,
+    *,
+    patient_id: str,
+    samples: Sequence[Any],
+    client: str,
+    idempotency_key: str,
+    sha256: bytes,
+    sent: datetime | None = None,
+) -> Answer:
+    """Store the samples of a batch; each has one outcome: stored, duplicate, withdrawn or rejected with a reason.
+
+    Withdrawals and the old values of corrections go first, whatever their place in the batch. One transaction;
+    the same client and key again get the same answer. Raises Forbidden, NotFound, Conflict (key used otherwise).
+    """
+    patient = await session.require_patient(patient_id)
+    classes = await permitted(session, patient)
+    claim = await store.claim(session.tx, patient)
+    earlier = await live_store.answer(session.tx, patient, client=client, idempotency_key=idempotency_key)
+    if earlier is not None:
+        if earlier[0] != sha256:
+            raise Conflict("This idempotency key was used for another batch. Use a new key for each batch.")
+        return {**earlier[1], "replayed": True}
+    parser = Parser(now=session.clock(), sent=sent)
+    found = parser.parse(samples)
+    work = _Work(outcomes={place: ("rejected", code) for place, code in found.refused.items()})
+    shelf = StoreShelf(session.tx, patient)
+    await _apply(found, work, shelf, classes=classes, number=claim.number, patient_id=patient_id)
+    await _keep(session, claim, work, found)
+    answer = _answer(work, len(samples), correction_ms=parser.correction_ms)
+    await live_store.save_answer(
+        session.tx,
+        claim,
+        answer,
+        client=client,
+        idempotency_key=idempotency_key,
+        sha256=sha256,
+        now=session.clock(),
+    )
+    await _follow(session, patient, patient_id, work)
+    counts = {name: str(answer[name]) for name in ("read", "stored", "duplicate", "rejected", "withdrawn")}
+    await session.audit(
+        "C", "take-device-batch", patient=patient, what=f"Patient/{patient_id}", detail=counts
+    )
+    return answer
+
+
+async def erase_source(session: Session, *, patient_id: str, source: str) -> int:
+    """Take every reading of one source, named by its Device's id, out of the store; how many. They stay as withdrawn.
+
+    Raises NotFound (no such source) and Forbidden.
+    """
+    patient = await session.require_patient(patient_id)
+    await permitted(session, patient)
+    claim = await store.claim(session.tx, patient)
+    shelf = StoreShelf(session.tx, patient)
+    known = {device_id(patient_id, key): key for key in await shelf.sources()}
+    if source not in known:
+        raise NotFound("There is no such source of readings.")
+    kept = await live_store.chunks_of(session.tx, patient, known[source])
+    work = _Work()
+    for key, samples in kept.items():
+        work.removed[key] = samples
+        work.contents[key] = EMPTY
+        _touch(work, key[0], samples)
+        work.stale |= _observations(patient_id, key, samples, kept)
+    await _keep(session, claim, work, Parsed())
+    await _follow(session, patient, patient_id, work)
+    count = sum(len(samples) for samples in kept.values())
+    await session.audit(
+        "D",
+        "erase-device-source",
+        patient=patient,
+        what=f"Patient/{patient_id}",
+        detail={"readings": str(count)},
+    )
+    return count
+
+
+async def _apply(
+    found: Parsed, work: _Work, shelf: StoreShelf, *, classes: frozenset[str], number: int, patient_id: str
+) -> None:
+    parts: dict[ChunkKey, list[tuple[Samples, np.ndarray]]] = {}
+    for key, source in found.rows:
+        samples, places = found.columns((key, source))
+        if metric(key).data_class not in classes:
+            work.outcomes.update((int(place), ("rejected", reasons.NO_CONSENT)) for place in places)
+            continue
+        samples = samples.with_origin(number)
+        months = store.months(samples)
+        for month in np.unique(months).tolist():
+            rows = months == month
+            parts.setdefault((key, source.key, month), []).append((samples.take(rows), places[rows]))
+    known = await shelf.chunks(_with_partners(list(parts)))
+    for chunk, pieces in parts.items():
+        together = concatenate([samples for samples, _ in pieces])
+        places = np.concatenate([places for _, places in pieces])
+        _one_chunk(chunk, together, places, found, work, known, patient_id)
+
+
+def _with_partners(keys: list[ChunkKey]) -> list[ChunkKey]:
+    """The chunks, and the other half of each blood pressure: an Observation is named by both numbers."""
+    partner = {SYSTOLIC: DIASTOLIC, DIASTOLIC: SYSTOLIC}
+    return list({*keys, *((partner[key], source, month) for key, source, month in keys if key in partner)})
+
+
+def _one_chunk(
+    chunk: ChunkKey,
+    samples: Samples,
+    places: np.ndarray,
+    found: Parsed,
+    work: _Work,
+    known: Mapping[ChunkKey, Samples],
+    patient_id: str,
+) -> None:
+    of, kept = metric(chunk[0]), known.get(chunk, EMPTY)
+    actions = [found.actions.get(int(place), PUT) for place in places]
+    taking_back = np.array([action != PUT for action in actions])
+    if taking_back.any():
+        kept = _take_back(chunk, samples.take(taking_back), places[taking_back], found, work, kept)
+        work.stale |= _observations(patient_id, chunk, work.removed.get(chunk, EMPTY), known)
+    adding = np.array([action != "withdraw" for action in actions])
+    incoming, at = samples.take(adding), places[adding]
+    fresh = fresh_rows(kept, incoming, of)
+    work.outcomes.update(
+        (int(place), ("stored" if new else "duplicate", None)) for place, new in zip(at, fresh, strict=True)
+    )
+    merged = merge(kept, incoming, of)
+    if len(merged.added) or chunk in work.removed:
+        work.contents[chunk] = merged.samples
+        _touch(work, chunk[0], merged.added)
+
+
+def _take_back(
+    chunk: ChunkKey, wanted: Samples, places: np.ndarray, found: Parsed, work: _Work, kept: Samples
+) -> Samples:
+    """The chunk without the readings that begin and end as the wanted ones do; those go to `removed`."""
+    gone = np.zeros(len(kept), dtype=np.bool_)
+    for row, place in enumerate(places.tolist()):
+        same = (kept.start_ms == wanted.start_ms[row]) & (kept.end_ms == wanted.end_ms[row])
+        gone |= same
+        if found.actions[place] == "withdraw":
+            done = bool(same.any())
+            work.outcomes[place] = ("withdrawn", None) if done else ("rejected", reasons.NOTHING_TO_WITHDRAW)
+    if gone.any():
+        work.removed[chunk] = kept.take(gone)
+        _touch(work, chunk[0], work.removed[chunk])
+    return kept.take(~gone)
+
+
+def _touch(work: _Work, key: str, samples: Samples) -> None:
+    work.days.setdefault(key, set()).update(np.unique(samples.local_day()).tolist())
+
+
+def _observations(
+    patient_id: str, chunk: ChunkKey, removed: Samples, known: Mapping[ChunkKey, Samples]
+) -> set[str]:
+    """The Observations of removed readings of a sparse metric; a dense metric's day is written anew."""
+    key, source, month = chunk
+    if metric(key).dense or not len(removed):
+        return set()
+    if key not in (SYSTOLIC, DIASTOLIC):
+        return set(reading_ids(patient_id, metric(key), source, removed))
+    other = known.get((DIASTOLIC if key == SYSTOLIC else SYSTOLIC, source, month), EMPTY)
+    names = set()
+    _, mine, theirs = np.intersect1d(removed.start_ms, other.start_ms, return_indices=True)
+    for left, right in zip(mine.tolist(), theirs.tolist(), strict=True):
+        pair = float(removed.value[left]), float(other.value[right])
+        upper, lower = pair if key == SYSTOLIC else pair[::-1]
+        names.add(pressure_id(patient_id, source, int(removed.start_ms[left]), upper, lower))
+    return names
+
+
+async def _keep(session: Session, claim: store.Claim, work: _Work, found: Parsed) -> None:
+    sources: list[SourceIdentity] = [source for _, source in found.rows]
+    await store.save_sources(session.tx, claim.patient, {source.key: source for source in sources}.values())
+    filled = {key: samples for key, samples in work.contents.items() if len(samples)}
+    await store.save_chunks(session.tx, claim.patient, store.pack_all(filled))
+    empty = [key for key, samples in work.contents.items() if not len(samples)]
+    await live_store.drop_chunks(session.tx, claim.patient, empty)
+    await live_store.save_withdrawn(session.tx, claim, store.pack_all(work.removed), now=session.clock())
+
+
+async def _follow(session: Session, patient: int, patient_id: str, work: _Work) -> None:
+    """Note what the record must follow, and see that a job does it. One job serves all batches until it begins."""
+    if not any(work.days.values()):
+        return
+    await live_store.note_pending(session.tx, patient, work.days, work.stale)
+    owner = f"{KIND}/{patient}"
+    if await live_store.has_waiting_job(session.tx, owner):
+        return
+    actor = actor_tree(system_job(JOB))
+    request = {"patient": patient, "patientId": patient_id}
+    job = jobs.NewJob(new_id(), KIND, owner, actor, TREATMENT, request)
+    await jobs.add(session.tx, job, now=session.clock())
+    await bell.ring(session.tx, TOPIC)
+
+
+class Publisher:
+    """Brings the record of a patient up to date with the readings: the handler of KIND."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    async def run(self, job: Handle) -> None:
+        """Everything that is pending for the patient, in one transaction; a crash leaves it pending."""
+        patient_id = job.request["patientId"]
+        async with self._door.enter(system_job(JOB), purpose=TREATMENT) as session:
+            patient = await session.require_patient(patient_id)
+            await publish_pending(session, patient, patient_id)
+
+
+async def publish_pending(session: Session, patient: int, patient_id: str) -> bool:
+    """Write what is pending into the record; False where nothing was."""
+    await live_store.hold(session.tx, patient)
+    days, stale = await live_store.take_pending(session.tx, patient)
+    if not days and not stale:
+        return False
+    await publish.publish_readings(session, patient, patient_id, days, stale)
+    await publish.publish_summary(session, patient, patient_id, None, now=session.clock())
+    return True
+
+
+def _answer(work: _Work, read: int, *, correction_ms: int) -> Answer:
+    counts = Counter(status for status, _ in work.outcomes.values())
+    reasons_found = Counter(code for _, code in work.outcomes.values() if code is not None)
+    return {
+        "read": read,
+        **{name: counts[name] for name in ("stored", "duplicate", "rejected", "withdrawn")},
+        "reasons": [
+            {"code": one.code, "sentence": one.sentence, "count": one.count}
+            for one in reasons.as_reasons(reasons_found)
+        ],
+        "clockCorrectionMs": correction_ms,
+        "outcomes": [
+            {"status": work.outcomes[place][0]}
+            if work.outcomes[place][1] is None
+            else {"status": work.outcomes[place][0], "reason": work.outcomes[place][1]}
+            for place in range(read)
+        ],
+        "replayed": False,
+    }

@@ -57,9 +57,10 @@ crash: setup ## A minute of kill -9 under load; ARGS="--kills 200" for the long 
 docs: setup ## Generate the generated pages of docs/
 	@$(BIN)/python tools/generate_docs.py
 
-build: setup ## A wheel in dist/ that needs neither node nor make
+build: setup ## Wheels in dist/ that need neither node nor make: everything, and the FHIR library alone
 	@rm -rf dist
 	@$(BIN)/hatchling build -t wheel
+	@cd packaging/fhir && ../../$(BIN)/hatchling build -t wheel -d ../../dist
 	@ls dist
 
 browser: $(STAMP) ## Chromium from Debian's packages, for the browser tests

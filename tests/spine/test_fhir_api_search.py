@@ -9,7 +9,7 @@ import pytest
 from api import Server, fresh_database, ids, serving
 from search_people import PEOPLE
 
-from carespine.fhir import codec
+from carespine.fhir import codec, json_text
 from carespine.storage.embedded import EmbeddedPostgres
 
 
@@ -25,6 +25,7 @@ async def people(
             yield running
 
 
+FORM = "application/x-www-form-urlencoded"
 STRINGS = """
 Patient?name=abel                    ann bob
 Patient?name=ABEL                    ann bob
@@ -488,3 +489,86 @@ async def test_what_is_not_understood_is_an_error_or_by_wish_a_warning(people: S
     assert [issue["severity"] for issue in warnings["issue"]] == ["warning", "warning"]
     itself = next(link["url"] for link in lenient["link"] if link["relation"] == "self")
     assert "unknown" not in itself
+
+
+SYSTEM = """
+?_type=Patient                                        ann bob cy dee
+?_type=Patient,Organization                           ann bob cy dee elm oak trust
+?_type=Patient&_type=Practitioner                     ann bob cy dee doc
+?_type=Patient,Organization&_id=ann,elm               ann elm
+?_id=ann,elm                                          ann elm
+?_tag=http://tag|red                                  ann
+?_text=bone                                           problem
+?_type=Observation,Condition&subject=Patient/ann      weight smoking calm asthma
+?_type=Observation,Condition&code:missing=true
+?_type=Observation,Condition&_filter=code eq 195967001 or subject re Patient/cy   less asthma
+?_type=Basic
+?_tag=none
+Patient/ann/*                                         ann asthma calm person reply risk smoking supply visit weight
+Patient/ann/*?_id=asthma,heavy                        asthma
+"""
+
+
+@pytest.mark.parametrize("line", [line for line in SYSTEM.splitlines() if line])
+async def test_a_search_may_be_over_several_types(people: Server, line: str) -> None:
+    query, _, expected = line.partition("  ")
+    path, _, text = query.strip().partition("?")
+    escaped = quote(text, safe="=&,|")
+    reply = await people.get(f"{path}?{escaped}&_total=accurate&_count=50")
+    bundle = reply.json()
+    codec.check(codec.decode(codec.encode(json_text.read(reply.content))))
+    assert sorted(ids(bundle)) == sorted(expected.split())
+    assert bundle["total"] == len(expected.split())
+    form = f"{escaped}&_count=50".encode()
+    posted = await people.post(f"{path}/_search".lstrip("/"), form, content_type=FORM)
+    assert sorted(ids(posted.json())) == sorted(expected.split())
+
+
+@pytest.mark.parametrize("sort", ["", "&_sort=_id", "&_sort=-_lastUpdated", "&_sort=-_id,_lastUpdated"])
+async def test_pages_over_several_types_hold_everything_once_and_in_order(people: Server, sort: str) -> None:
+    found: list[str] = []
+    url: str | None = f"?_type=Patient,Organization,Location&_count=3{sort}"
+    whole = ids((await people.get(f"{url}&_count=100".replace("&_count=3", ""))).json())
+    while url:
+        bundle = (await people.get(url)).json()
+        found += ids(bundle)
+        following = [link["url"] for link in bundle["link"] if link["relation"] == "next"]
+        url = following[0].partition("/fhir")[2] if following else None
+    assert found == whole
+    assert len(found) == len(set(found)) == 14
+    if sort == "&_sort=_id":
+        assert found == sorted(found)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "?_type=Nonsense",
+        "?_type=Patient,Observation&birthdate=1980",
+        "?gender=male",
+        "?_type=Patient,Organization&_sort=name",
+        "?_type=Patient&_include=Patient:organization",
+        "?_cursor=x",
+    ],
+)
+async def test_what_does_not_hold_for_several_types_is_refused(people: Server, query: str) -> None:
+    assert (await people.get(query)).status_code == 400
+
+
+async def test_a_form_searches_within_a_compartment_and_shapes_what_it_finds(people: Server) -> None:
+    form = b"code=29463-7&_elements=status&_count=1"
+    bundle = (await people.post("Patient/ann/Observation/_search", form, content_type=FORM)).json()
+    (entry,) = bundle["entry"]
+    assert entry["resource"]["id"] == "weight"
+    assert "valueQuantity" not in entry["resource"]
+    (itself,) = [link["url"] for link in bundle["link"] if link["relation"] == "self"]
+    assert itself.endswith("/fhir/Patient/ann/Observation?code=29463-7&_elements=status&_count=1")
+
+
+async def test_the_self_link_tells_what_was_used_of_a_name_that_is_given_twice(people: Server) -> None:
+    url = "Patient?birthdate=never&birthdate=1980&_contained=true"
+    bundle = (await people.get(url, prefer="handling=lenient")).json()
+    assert ids(bundle) == ["ann", "bob"]
+    assert bundle["link"][0]["url"].endswith("/fhir/Patient?birthdate=1980")
+    issues = next(e["resource"]["issue"] for e in bundle["entry"] if e["search"]["mode"] == "outcome")
+    assert len(issues) == 2

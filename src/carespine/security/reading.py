@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from carespine.fhir import json_text
 from carespine.fhir.search import parse
 from carespine.kernel.errors import NotFound
-from carespine.security import confidentiality, locating
+from carespine.security import confidentiality, locating, roles
 from carespine.security.visit import Visit
 from carespine.storage import history, labels, record, resources, tables
 from carespine.storage import search as storage_search
@@ -118,6 +118,34 @@ class Reading(Visit):
         self._saw(seen, "search-type", what=query.resource_type, query=query.text)
         matches, included = self._concealed(page.matches), self._concealed(page.included)
         return replace(page, matches=matches, included=included)
+
+    def searchable(self, resource_types: Iterable[str]) -> list[str]:
+        """Those of the types that the actor may search at all."""
+        return [name for name in resource_types if roles.allows(self.actor, name, "s")]
+
+    async def search_across(self, queries: Sequence[Query], *, cursor: str | None = None) -> Page:
+        """A page over several types, each of which the actor must be allowed to search."""
+        for query in queries:
+            self._demand(query.resource_type, "s", "search-system", what=query.resource_type)
+
+        is_locating = any(locating.asks(query) for query in queries)
+
+        def reachable(arguments: Arguments, alias: str) -> str:
+            return self._reachable(arguments, alias=alias, interaction="s", locating=is_locating)
+
+        page = await storage_search.run_across(self.tx, queries, reachable, cursor=cursor)
+        seen = (item.patient for item in page.matches)
+        types = ",".join(query.resource_type for query in queries)
+        self._saw(seen, "search-system", query=f"?_type={types}&{queries[0].text.partition('?')[2]}")
+        return replace(page, matches=self._concealed(page.matches))
+
+    async def types_in_use(self) -> list[str]:
+        """The types of which anything is stored."""
+        rows = await self.tx.fetch(
+            "select t.name from resource_type t where exists (select 1 from resource r where r.type = t.number) "
+            "order by t.name"
+        )
+        return [row["name"] for row in rows]
 
     async def record_stored(self, owner: Stored, wanted: record.Wanted, *, asked: str) -> record.Part:
         """A part of what is on record about `owner`, a Patient or an Encounter that this visit has read.

@@ -17,6 +17,8 @@ SUMMARIES = ("true", "text", "data", "count", "false")
 MAX_INCLUDES = 50
 # FHIR R4 search.html#iterate; `recurse` is its name in STU3 and is still sent.
 _ITERATE = ("iterate", "recurse")
+# FHIR R4 search.html#contained, and the one value of each that asks for what is done.
+_CONTAINED = {"_contained": "false", "_containedType": "container"}
 
 
 def parse(
@@ -37,8 +39,7 @@ def parse(
         issues = [Issue("invalid", message, f"http.{name}") for name, message in reading.refusals]
         raise Invalid(" ".join(dict.fromkeys(message for _, message in reading.refusals)), issues=issues)
     ignored = tuple(dict.fromkeys(name for name, _ in reading.refusals))
-    kept = tuple((name, value) for name, value in pairs if name not in ignored)
-    return reading.query(ignored, kept)
+    return reading.query(ignored, tuple(reading.kept))
 
 
 @dataclass(slots=True)
@@ -50,6 +51,7 @@ class _Reading:
     revincludes: list[Include] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
     refusals: list[tuple[str, str]] = field(default_factory=list)
+    kept: list[tuple[str, str]] = field(default_factory=list)
 
     def query(self, ignored: tuple[str, ...], pairs: tuple[tuple[str, str], ...]) -> Query:
         return Query(
@@ -68,6 +70,8 @@ class _Reading:
             self._read(name, value)
         except ValueError as error:
             self.refusals.append((name, str(error)))
+        else:
+            self.kept.append((name, value))
 
     def _read(self, name: str, value: str) -> None:
         code, _, modifier = name.partition(":")
@@ -79,10 +83,11 @@ class _Reading:
         elif code in {"_include", "_revinclude"}:
             found = _include(self.resource_type, name, value)
             self._add_include(self.includes if code == "_include" else self.revincludes, found)
-        elif name == "_contained":
-            if value != "false":
+        elif code in _CONTAINED:
+            if name not in _CONTAINED or value != _CONTAINED[code]:
                 raise ValueError(
-                    f"The search parameter '_contained' cannot be {value!r}: only false is supported."
+                    f"The search parameter {code!r} cannot be {value!r}: contained resources are not searched, so that "
+                    f"only {_CONTAINED[code]} is supported."
                 )
         else:
             self.clauses.append(clauses.clause(self.resource_type, name, value, base_url=self.base_url))

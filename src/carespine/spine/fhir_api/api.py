@@ -113,9 +113,13 @@ class FhirApi:
             return await interaction(session, exchange)
 
     async def _bundle(self, exchange: Exchange) -> Answer:
+        if exchange.method in ("GET", "HEAD"):
+            async with self._door.glance(exchange.actor, purpose=exchange.purpose) as session:
+                return await searching.across(session, exchange)
         if exchange.method != "POST":
             raise NotAllowed(
-                "The base URL takes POST with a batch or transaction Bundle.", headers=methods.allow(())
+                "The base URL takes GET with a search, and POST with a batch or transaction Bundle.",
+                headers=methods.allow(()),
             )
         kind = codec.decode(exchange.body, "Bundle").get("type")
         if kind == "batch":
@@ -178,6 +182,8 @@ def _route(exchange: Exchange) -> tuple[Interaction, bool]:
     match (method, *exchange.parts):
         case ("GET", "_history"):
             return interactions.history, False
+        case ("GET" | "POST", "_search"):
+            return searching.across, False
         case (_, name, *_) if name not in definitions.resource_types():
             raise NotFound(f"{name[:60]!r} is not a resource type of FHIR R4.")
         case (_, _) if method in _ON_TYPE:
@@ -190,8 +196,9 @@ def _route(exchange: Exchange) -> tuple[Interaction, bool]:
             raise _no_id(method, resource_id)
         case (_, _, resource_id) if method in _ON_RESOURCE and resource_id not in _NO_IDS:
             return _ON_RESOURCE[method]
-        case ("GET", compartment, _, wanted) if (
-            compartment in compartments.COMPARTMENTS and wanted in definitions.resource_types()
+        case ("GET", compartment, _, wanted) | ("POST", compartment, _, wanted, "_search") if (
+            compartment in compartments.COMPARTMENTS
+            and wanted in (compartments.EVERY_TYPE, *definitions.resource_types())
         ):
             return compartments.search, False
         case ("GET", _, _, "_history"):

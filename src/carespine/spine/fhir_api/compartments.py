@@ -1,4 +1,4 @@
-"""Compartment search: GET Patient/id/Observation?... finds what belongs to one patient (encounter, ...)."""
+"""Compartment search: GET Patient/id/Observation?... (or Patient/id/*) finds what belongs to one patient."""
 
 from __future__ import annotations
 
@@ -16,14 +16,25 @@ if TYPE_CHECKING:
 
 # How the R4 definitions say that the resource itself is in its compartment.
 _ITSELF = "{def}"
+EVERY_TYPE = "*"
 COMPARTMENTS = ("Device", "Encounter", "Patient", "Practitioner", "RelatedPerson")
 
 
 async def search(session: Session, exchange: Exchange) -> Answer:
-    """The type's search, narrowed to the compartment; a type that has no place in it is refused."""
-    compartment, resource_id, wanted = exchange.parts
+    """The type's search (`*`: that of all types), narrowed to the compartment; a type without a place in it is
+    refused."""
+    compartment, resource_id, wanted, *_ = exchange.parts
+    address = "/".join(exchange.parts[:3])
+    if wanted == EVERY_TYPE:
+        types = [name for name, codes in definitions.compartment(compartment).items() if codes]
+        return await searching.find_across(
+            session,
+            searching.with_form(exchange),
+            [name for name in session.searchable(await session.types_in_use()) if name in types],
+            address=address,
+            inside=lambda name: (within(compartment, resource_id, name),),
+        )
     inside = within(compartment, resource_id, wanted)
-    address = "/".join(exchange.parts)
     return await searching.find(session, exchange, wanted, address=address, inside=(inside,))
 
 
@@ -33,6 +44,8 @@ def within(compartment: str, resource_id: str, wanted: str) -> Clause:
     if not codes:
         raise NotFound(f"No {wanted[:60]} can be in the compartment of a {compartment}.")
     clauses: list[Clause] = []
+    if wanted == compartment:
+        clauses += parse(wanted, [("_id", resource_id)]).clauses
     for code in codes:
         pair = ("_id", resource_id) if code == _ITSELF else (code, f"{compartment}/{resource_id}")
         clauses += parse(wanted, [pair]).clauses

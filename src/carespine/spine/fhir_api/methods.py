@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from carespine.fhir import definitions
-from carespine.spine.fhir_api.compartments import COMPARTMENTS
+from carespine.spine.fhir_api.compartments import COMPARTMENTS, EVERY_TYPE
 from carespine.spine.fhir_api.operations import routes
 
 _READING = ("GET", "HEAD")
@@ -18,8 +18,8 @@ def allowed(parts: Sequence[str]) -> tuple[str, ...]:
     if routes.is_operation(parts):
         return routes.methods(parts)
     match tuple(parts):
-        case ():
-            return ("POST",)
+        case () | ("_search",):
+            return (*_READING, "POST")
         case ("metadata",) | ("_history",) | ("openapi.json",) | ("_jobs", _, _):
             return _READING
         case ("_jobs", _):
@@ -34,8 +34,16 @@ def allowed(parts: Sequence[str]) -> tuple[str, ...]:
             return _READING
         case (_, _):
             return _INSTANCE
-        case (name, _, wanted) if name in COMPARTMENTS and wanted in definitions.compartment(name):
+        case (name, _, wanted) if name in COMPARTMENTS and wanted in (
+            EVERY_TYPE,
+            *definitions.compartment(name),
+        ):
             return _READING
+        case (name, _, wanted, "_search") if name in COMPARTMENTS and wanted in (
+            EVERY_TYPE,
+            *definitions.compartment(name),
+        ):
+            return ("POST",)
     return ()
 
 

@@ -6,20 +6,23 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from carespine.fhir.search import parse
+from carespine.fhir import definitions
+from carespine.fhir.search import Query, parse
 from carespine.kernel.errors import Invalid, Issue, UnsupportedMedia
 from carespine.spine.fhir_api import answer, formats
 from carespine.spine.fhir_api.answer import Answer
 from carespine.spine.fhir_api.pairs import query_pairs
+from carespine.storage.search import Page
 
 if TYPE_CHECKING:
-    from carespine.fhir.search import Clause, Query
+    from collections.abc import Callable, Sequence
+
+    from carespine.fhir.search import Clause
     from carespine.security.session import Session
     from carespine.spine.fhir_api.exchange import Exchange
     from carespine.storage.rows import Stored
-    from carespine.storage.search import Page
 
-_CURSOR = "_cursor"
+_CURSOR, _TYPE = "_cursor", "_type"
 _FORM = "application/x-www-form-urlencoded"
 # What decides how the answer is written, not what is found. `_totalMethod` is sent by fhirpy when it counts.
 _OUTPUT_ONLY = frozenset({"_format", "_pretty", "_totalMethod", _CURSOR})
@@ -30,6 +33,46 @@ async def search(session: Session, exchange: Exchange) -> Answer:
     return await find(session, exchange, exchange.parts[0], address=exchange.parts[0])
 
 
+async def across(session: Session, exchange: Exchange) -> Answer:
+    """GET ?_type=..., POST _search: over the types named, or over all that may be searched."""
+    exchange = with_form(exchange)
+    names = [part for value in _all(exchange, _TYPE) for part in value.split(",")]
+    unknown = [name for name in names if name not in definitions.resource_types()]
+    if unknown:
+        raise Invalid(f"_type names {unknown[0][:60]!r}, which is not a resource type of R4.")
+    types = list(dict.fromkeys(names)) or session.searchable(await session.types_in_use())
+    return await find_across(session, exchange, types, address="", inside=lambda _: ())
+
+
+async def find_across(
+    session: Session,
+    exchange: Exchange,
+    types: Sequence[str],
+    *,
+    address: str,
+    inside: Callable[[str], tuple[Clause, ...]],
+) -> Answer:
+    """A searchset Bundle of several types; `inside` gives further conditions on a type."""
+    asked = [pair for pair in _asked(exchange) if pair[0] != _TYPE]
+    lenient = "handling=lenient" in exchange.prefer
+    if any(name.startswith(("_include", "_revinclude")) for name, _ in asked):
+        raise Invalid(
+            "A search over several types includes nothing: search one type, as in Patient?_revinclude=..."
+        )
+    if not types:
+        parse("Basic", asked, lenient=lenient)
+        return _answer(exchange, Query("Basic"), Page([], [], 0, None), address)
+    queries = []
+    for name in types:
+        query = parse(name, asked, lenient=lenient)
+        queries.append(replace(query, clauses=(*query.clauses, *inside(name))))
+    page = await session.search_across(queries, cursor=_cursor(exchange))
+    used = tuple((_TYPE, value) for value in _all(exchange, _TYPE))
+    ignored = tuple(dict.fromkeys(name for query in queries for name in query.ignored))
+    first = replace(queries[0], pairs=(*used, *queries[0].pairs), ignored=ignored)
+    return _answer(exchange, first, page, address)
+
+
 async def find(
     session: Session, exchange: Exchange, resource_type: str, *, address: str, inside: tuple[Clause, ...] = ()
 ) -> Answer:
@@ -37,20 +80,33 @@ async def find(
 
     `inside` are further conditions (a compartment); `address` is what the page's links name below the base.
     """
-    pairs = [*exchange.pairs, *_form(exchange)]
-    asked = [(name, value) for name, value in pairs if name not in _OUTPUT_ONLY]
-    query = parse(resource_type, asked, lenient="handling=lenient" in exchange.prefer)
+    exchange = with_form(exchange)
+    query = parse(resource_type, _asked(exchange), lenient="handling=lenient" in exchange.prefer)
     query = replace(query, clauses=(*query.clauses, *inside))
-    cursor = next((value for name, value in pairs if name == _CURSOR), None)
-    page = await session.search_stored(query, cursor=cursor)
-    body = _bundle(exchange, query, page, _understood(asked, query.ignored), address)
+    page = await session.search_stored(query, cursor=_cursor(exchange))
+    return _answer(exchange, query, page, address)
+
+
+def _answer(exchange: Exchange, query: Query, page: Page, address: str) -> Answer:
+    body = _bundle(exchange, query, page, address)
     return Answer(200, answer.pretty(body) if exchange.pretty else body)
 
 
-def _understood(asked: list[tuple[str, str]], ignored: tuple[str, ...]) -> list[tuple[str, str]]:
-    """The pairs that were acted on. Of a name that is given twice either may be, so that both are kept."""
-    names = [name for name, _ in asked]
-    return [(name, value) for name, value in asked if name not in ignored or names.count(name) > 1]
+def with_form(exchange: Exchange) -> Exchange:
+    """The parameters of a form count like those of the address."""
+    return replace(exchange, pairs=(*exchange.pairs, *_form(exchange)))
+
+
+def _asked(exchange: Exchange) -> list[tuple[str, str]]:
+    return [(name, value) for name, value in exchange.pairs if name not in _OUTPUT_ONLY]
+
+
+def _all(exchange: Exchange, wanted: str) -> list[str]:
+    return [value for name, value in exchange.pairs if name == wanted]
+
+
+def _cursor(exchange: Exchange) -> str | None:
+    return next(iter(_all(exchange, _CURSOR)), None)
 
 
 def _form(exchange: Exchange) -> list[tuple[str, str]]:
@@ -66,9 +122,7 @@ def _form(exchange: Exchange) -> list[tuple[str, str]]:
     return query_pairs(text)
 
 
-def _bundle(
-    exchange: Exchange, query: Query, page: Page, asked: list[tuple[str, str]], address: str
-) -> bytes:
+def _bundle(exchange: Exchange, query: Query, page: Page, address: str) -> bytes:
     entries = [_entry(exchange, item, "match") for item in page.matches]
     entries += [_entry(exchange, item, "include") for item in page.included]
     if query.ignored:
@@ -77,7 +131,7 @@ def _bundle(
             for name in query.ignored
         ]
         entries.append(b'{"resource":' + answer.outcome(issues) + b',"search":{"mode":"outcome"}}')
-    asked = [*asked, *_format_asked(exchange)]
+    asked = [*query.pairs, *_format_asked(exchange)]
     links = [("self", _url(exchange, address, asked, None))]
     if page.next:
         links.append(("next", _url(exchange, address, asked, page.next)))
@@ -97,5 +151,5 @@ def _entry(exchange: Exchange, item: Stored, mode: str) -> bytes:
 
 def _url(exchange: Exchange, path: str, asked: list[tuple[str, str]], cursor: str | None) -> str:
     pairs = [*asked, *([(_CURSOR, cursor)] if cursor else [])]
-    address = f"{exchange.base}/{path}"
+    address = f"{exchange.base}/{path}" if path else exchange.base
     return f"{address}?{urlencode(pairs)}" if pairs else address

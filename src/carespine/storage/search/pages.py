@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from carespine.kernel.errors import Invalid
 from carespine.storage.resources import stored
 from carespine.storage.rows import Stored
 from carespine.storage.search import by_value, sorting
 from carespine.storage.search.includes import included
-from carespine.storage.search.plans import COLUMNS, Plan, plan
-from carespine.storage.search.sorting import Walk
+from carespine.storage.search.plans import COLUMNS, Plan, plan, plan_beside_others
+from carespine.storage.search.sorting import Order, Walk
 from carespine.storage.sql import Arguments
 
 if TYPE_CHECKING:
@@ -60,6 +62,56 @@ async def run(
     return Page(matches, extra, total, following)
 
 
+async def run_across(
+    connection: Connection, queries: Sequence[Query], reachable: Reachable, *, cursor: str | None = None
+) -> Page:
+    """A page over several types: what is found by each of the queries, which differ in nothing but their type.
+
+    Raises Invalid for an order by a parameter of a type: over several there are `_id` and `_lastUpdated`.
+    """
+    first = queries[0]
+    if sorting.is_joined(first.sort):
+        raise Invalid("A search over several types is sorted by _id and _lastUpdated only.")
+    count = min(DEFAULT_COUNT if first.count is None else first.count, MOST_COUNT)
+    arguments = Arguments()
+    plans = [
+        await plan_beside_others(connection, query, reachable, arguments, count=count) for query in queries
+    ]
+    if first.summary == "count" or count == 0:
+        return Page([], [], await _totals(connection, plans), None)
+    counted = list(arguments.values)
+    order, limit = plans[0].orders[0], count + 1
+    assert isinstance(order, Order)  # noqa: S101 -- plan_beside_others walks along nothing
+    parts = [order.statement(COLUMNS, each.where, arguments, cursor=cursor, limit=limit) for each in plans]
+    union = " union all ".join(f"({part})" for part in parts)
+    rows = await connection.fetch(
+        f"select * from ({union}) u order by {order.by_columns('u')} limit {limit}",  # noqa: S608
+        *arguments.values,
+    )
+    matches = [stored(row[:_WIDTH]) for row in rows[:count]]
+    following = _following(order, rows, count)
+    total = None
+    if first.total != "none" and cursor is None and following is None:
+        total = len(matches)
+    elif first.total in ("accurate", "estimate"):
+        total = await _totals(connection, [replace(each, arguments=Arguments(*counted)) for each in plans])
+    return Page(matches, [], total, following)
+
+
+async def _totals(connection: Connection, plans: Sequence[Plan]) -> int:
+    """The plans share their arguments, so that they are counted in one statement."""
+    parts = " + ".join(f"(select count(*) from resource r where {each.where})" for each in plans)  # noqa: S608
+    return int(await connection.fetchval(f"select {parts}", *plans[0].arguments.values))
+
+
+def _following(order: Order | Walk, rows: Sequence[asyncpg.Record], count: int) -> str | None:
+    """The cursor of the next page, where there are more rows than on this one."""
+    if len(rows) <= count:
+        return None
+    last = rows[count - 1]
+    return sorting.cursor([*tuple(last)[_WIDTH : _WIDTH + len(order.types)], last["rid"]])
+
+
 async def _rows(
     connection: Connection, chosen: Plan, *, cursor: str | None, count: int
 ) -> tuple[list[asyncpg.Record], str | None]:
@@ -76,10 +128,7 @@ async def _rows(
             statement = order.statement(COLUMNS, chosen.where, arguments, cursor=cursor, limit=wanted)
             found += await connection.fetch(statement, *arguments.values)
         if len(found) > count:
-            last = found[count - 1]
-            return found[:count], sorting.cursor(
-                [*tuple(last)[_WIDTH : _WIDTH + len(order.types)], last["rid"]]
-            )
+            return found[:count], _following(order, found, count)
         cursor = None
     return found, None
 

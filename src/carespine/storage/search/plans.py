@@ -53,6 +53,7 @@ class Plan:
 class _Found:
     """Conditions by what may be done with them: sets of keys, lists of rows, wide ranges, all others."""
 
+    of_type: str
     keys: list[frozenset[int]]
     ranges: list[Ranged]
     others: list[str]
@@ -63,7 +64,7 @@ async def plan(
     connection: Connection, query: Query, reachable: Reachable, *, cursor: str | None, count: int
 ) -> Plan:
     """The plan of a query's page after `cursor`."""
-    arguments = Arguments(type_number(query.resource_type))
+    arguments = Arguments()
     found = await _conditions(connection, query, reachable, arguments)
     is_rare = bool(found.keys) and not found.is_listed and await _is_rare(connection, query, found, count)
     if not is_rare and not found.is_listed and (walked := _walked(query, found, cursor)) is not None:
@@ -115,7 +116,7 @@ async def _is_rare(connection: Connection, query: Query, found: _Found, count: i
 
 def _where(found: _Found, arguments: Arguments, *, lead: str) -> str:
     by_keys = [carries(keys, arguments, "r") for keys in found.keys]
-    of_type = "r.type = $1"
+    of_type = found.of_type
     if lead == "keys":
         of_type = f"({of_type}) is true"
     else:
@@ -124,13 +125,23 @@ def _where(found: _Found, arguments: Arguments, *, lead: str) -> str:
     return " and ".join([of_type, "not r.deleted", *by_keys, *found.others, *ranges])
 
 
+async def plan_beside_others(
+    connection: Connection, query: Query, reachable: Reachable, arguments: Arguments, *, count: int
+) -> Plan:
+    """The plan of a query that is one of several, all in the order of their resources and with shared arguments."""
+    found = await _conditions(connection, query, reachable, arguments)
+    is_rare = bool(found.keys) and not found.is_listed and await _is_rare(connection, query, found, count)
+    where = _where(found, arguments, lead="keys" if is_rare else "order")
+    return Plan(where, arguments, (sorting.order(query.sort, query.resource_type),))
+
+
 async def _conditions(
     connection: Connection, query: Query, reachable: Reachable, arguments: Arguments
 ) -> _Found:
     clauses = list(_flat(query.clauses))
     compiler = await Compiler.of(connection, arguments, reachable, datetime.now(UTC), clauses)
     narrowed = any(is_selective(clause) for clause in clauses)
-    found = _Found([], [], [])
+    found = _Found(f"r.type = {arguments.add(type_number(query.resource_type))}", [], [], [])
     ranges: list[Ranged] = []
     for clause in clauses:
         wanted = compiler.range_of(clause)

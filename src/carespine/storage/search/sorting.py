@@ -51,16 +51,25 @@ class Order:
         self, columns: str, where: str, arguments: Arguments, *, cursor: str | None, limit: int
     ) -> str:
         """The select of the rows after the cursor; `where` is on `r`, with its values in `arguments`."""
-        selected = ", ".join([columns, *self.expressions])
+        named = [f"{expression} as k{place}" for place, expression in enumerate(self.expressions)]
+        selected = ", ".join([columns, *named])
         joins = self.joins(arguments)
         beyond = "true" if cursor is None else self.after(cursor, arguments)
-        # A value of a column of the resource itself is never absent: saying so would keep its index from being used.
-        keys = [
-            f"{expression} {'desc' if down else 'asc'}{'' if expression in _NEVER_NULL else ' nulls last'}"
-            for expression, down in zip(self.expressions, self.descending, strict=True)
-        ]
-        by = ", ".join([*([] if self.lacks else keys), "r.rid asc"])
+        by = self.by(self.expressions, "r")
         return f"select {selected} from resource r {joins} where {where} and ({beyond}) order by {by} limit {limit}"  # noqa: S608
+
+    def by_columns(self, alias: str) -> str:
+        """The same order over rows that such statements gave."""
+        return self.by(tuple(f"{alias}.k{place}" for place in range(len(self.expressions))), alias)
+
+    def by(self, keys: tuple[str, ...], alias: str) -> str:
+        """Rows without the value come last in either direction."""
+        # A column of the resource itself is never null: saying where nulls come would keep its index from being used.
+        parts = [
+            f"{key} {'desc' if down else 'asc'}{'' if key in _NEVER_NULL else ' nulls last'}"
+            for key, down in zip(keys, self.descending, strict=True)
+        ]
+        return ", ".join([*([] if self.lacks else parts), f"{alias}.rid asc"])
 
     def after(self, cursor: str, arguments: Arguments) -> str:
         """The condition for rows that come after the cursor's; raises Invalid where it is not one of ours."""

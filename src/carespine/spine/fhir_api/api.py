@@ -182,7 +182,7 @@ def _route(exchange: Exchange) -> tuple[Interaction, bool]:
     match (method, *exchange.parts):
         case ("GET", "_history"):
             return interactions.history, False
-        case ("GET" | "POST", "_search"):
+        case ("POST", "_search"):
             return searching.across, False
         case (_, name, *_) if name not in definitions.resource_types():
             raise NotFound(f"{name[:60]!r} is not a resource type of FHIR R4.")
@@ -190,7 +190,7 @@ def _route(exchange: Exchange) -> tuple[Interaction, bool]:
             return _ON_TYPE[method]
         case ("POST", _, "_search"):
             return searching.search, False
-        case ("GET", _, "_history"):
+        case ("GET", _, "_history") | ("GET", _, _, "_history"):
             return interactions.history, False
         case (_, _, resource_id, *_) if resource_id not in _NO_IDS and not is_fhir_id(resource_id):
             raise _no_id(method, resource_id)
@@ -201,8 +201,6 @@ def _route(exchange: Exchange) -> tuple[Interaction, bool]:
             and wanted in (compartments.EVERY_TYPE, *definitions.resource_types())
         ):
             return compartments.search, False
-        case ("GET", _, _, "_history"):
-            return interactions.history, False
         case ("GET", _, _, "_history", _):
             return interactions.vread, False
     raise NotAllowed(

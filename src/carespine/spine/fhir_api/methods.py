@@ -18,8 +18,10 @@ def allowed(parts: Sequence[str]) -> tuple[str, ...]:
     if routes.is_operation(parts):
         return routes.methods(parts)
     match tuple(parts):
-        case () | ("_search",):
+        case ():
             return (*_READING, "POST")
+        case ("_search",):
+            return ("POST",)
         case ("metadata",) | ("_history",) | ("openapi.json",) | ("_jobs", _, _):
             return _READING
         case ("_jobs", _):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _KEPT_S, _KEPT = 60.0, 4096
 # Ours: the least number of rows that are worth leaving the index of keys for.
-_LEAST = 1_000
+_LEAST = 300
 
 
 class Remembered:
@@ -59,6 +59,6 @@ def is_rare(matches: int, of_type: int, *, page: int) -> bool:
     """Whether to take all matches from the index of keys and sort them, or to walk the type until a page is full.
 
     Walking meets a match every `of_type / matches` rows, so that the two cost about the same where the matches are
-    the root of page times type. Twice that, as a walk may also meet them late.
+    the root of page times type.
     """
-    return matches <= max(_LEAST, 2 * isqrt(page * of_type))
+    return matches <= max(_LEAST, isqrt(page * of_type))

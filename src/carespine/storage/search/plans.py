@@ -100,7 +100,7 @@ def _walked(query: Query, found: _Found, cursor: str | None) -> Ranged | None:
     """
     if query.sort or (cursor is not None and sorting.is_plain(cursor)):
         return None
-    fitting = [wanted for wanted in found.ranges if wanted.single]
+    fitting = [wanted for wanted in found.ranges if wanted.is_disjoint]
     if cursor is None and (found.keys or len(found.ranges) > 1):
         return None
     return fitting[0] if fitting else None

@@ -54,17 +54,25 @@ class Ranged:
         )
 
     def sources(self, arguments: Arguments) -> list[str]:
-        """From-clauses and conditions, by the index, of all rows that match: the narrow ones and the wide ones."""
+        """From-clauses and conditions, by the index, of all rows that match: narrow and wide ones, by each way."""
         if not self.parts:
             return []
         widths = {"narrow": _NARROW[self.table], "wide": _WIDE[self.table]}
         if all(part.narrow == part.wide for part in self.parts):
             widths = {"narrow": "true"}
         return [
-            f"{self.table} i where i.param = {arguments.add(param)} and {width} and {self._any(arguments, name)}"
+            f"{self.table} i where i.param = {arguments.add(param)} and {width} and {self._part(part, arguments, name)}"
             for param in self.params
+            for part in self.parts
             for name, width in widths.items()
         ]
+
+    @property
+    def is_disjoint(self) -> bool:
+        """Whether no row is among the sources twice, and no resource."""
+        units = [unit for part in self.parts for unit in part.units or ()]
+        apart = len(set(units)) == len(units) and all(part.units is not None for part in self.parts)
+        return self.single and (len(self.parts) == 1 or apart)
 
     def _any(self, arguments: Arguments, width: str | None) -> str:
         ways = [self._part(part, arguments, width) for part in self.parts]

@@ -219,7 +219,7 @@ def range_sorted(query: Query, ranges: list[Ranged]) -> Ranged | None:
     if len(query.sort) != 1 or query.sort[0].parameter.type not in ("date", "number"):
         return None
     params = _params(query.sort[0], query.resource_type, "")
-    return next((each for each in ranges if each.single and list(each.params) == params), None)
+    return next((each for each in ranges if each.is_disjoint and list(each.params) == params), None)
 
 
 def along(wanted: Ranged, *, descending: bool = False) -> Walk:

@@ -18,10 +18,8 @@ def allowed(parts: Sequence[str]) -> tuple[str, ...]:
     if routes.is_operation(parts):
         return routes.methods(parts)
     match tuple(parts):
-        case ():
-            return (*_READING, "POST")
-        case ("_search",):
-            return ("POST",)
+        case () | ("_search",):
+            return ("POST",) if parts else (*_READING, "POST")
         case ("metadata",) | ("_history",) | ("openapi.json",) | ("_jobs", _, _):
             return _READING
         case ("_jobs", _):
@@ -36,17 +34,13 @@ def allowed(parts: Sequence[str]) -> tuple[str, ...]:
             return _READING
         case (_, _):
             return _INSTANCE
-        case (name, _, wanted) if name in COMPARTMENTS and wanted in (
-            EVERY_TYPE,
-            *definitions.compartment(name),
-        ):
-            return _READING
-        case (name, _, wanted, "_search") if name in COMPARTMENTS and wanted in (
-            EVERY_TYPE,
-            *definitions.compartment(name),
-        ):
-            return ("POST",)
+        case (name, _, wanted, *more) if _is_compartment(name, wanted) and more in ([], ["_search"]):
+            return ("POST",) if more else _READING
     return ()
+
+
+def _is_compartment(name: str, wanted: str) -> bool:
+    return name in COMPARTMENTS and wanted in (EVERY_TYPE, *definitions.compartment(name))
 
 
 def allow(parts: Sequence[str]) -> dict[str, str]:

@@ -21,6 +21,7 @@ from carespine.cli import (
     package,
     reindex,
     serve,
+    space,
     standards,
     terminology,
     validate,
@@ -38,6 +39,7 @@ app = typer.Typer(
 )
 serve.register(app)
 reindex.register(app)
+space.register(app)
 demo.register(app)
 load.register(app)
 validate.register(app)

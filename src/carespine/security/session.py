@@ -13,6 +13,7 @@ from carespine.kernel.errors import Forbidden, NotFound, PreconditionFailed
 from carespine.kernel.ids import patient_key
 from carespine.security import consent, restriction, roles
 from carespine.security.bulk import BulkReading
+from carespine.security.expunging import Expunging
 from carespine.security.reading import Reading, SearchResult
 from carespine.security.subscribing import Hearing
 from carespine.security.writing import NAME_THE_VERSION, Writing
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["SearchResult", "Session"]
 
 
-class Session(Reading, BulkReading, Hearing, Writing):
+class Session(Reading, BulkReading, Hearing, Expunging, Writing):
     """One actor's visit, with the access that a domain's own patient-scoped tables need."""
 
     async def require_patient(self, patient_id: str, *, data_class: str | None = None) -> int:

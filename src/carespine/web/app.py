@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 from carespine.kernel.errors import CarespineError
 from carespine.security import audit_seal
 from carespine.security.tokens import forget_expired_assertions
+from carespine.spine.retention import keep_to
 from carespine.spine.subscriptions.dispatcher import tidy
 from carespine.storage.bell import Bell
 from carespine.storage.jobs import forget_expired
@@ -130,6 +131,8 @@ async def _forget(platform: Platform, meter: Meter) -> None:
         with _reported("forget expired jobs", meter):
             async with platform.database.transaction() as tx:
                 await forget_expired(tx, now=platform.clock())
+        with _reported("keep to the retention policy", meter):
+            await keep_to(platform.door, workers.policy(platform.settings), now=platform.clock())
         with _reported("forget old events", meter):
             async with platform.database.transaction() as tx:
                 before = platform.clock() - timedelta(hours=platform.settings.job_hours)

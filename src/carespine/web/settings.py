@@ -77,6 +77,12 @@ class Settings(BaseSettings):
     job_hours: int = Field(
         24, ge=1, le=8760, description="Hours for which the files of an export or import can be had."
     )
+    history_days: int = Field(
+        0, ge=0, le=36_500, description="Days after which a version that was replaced is removed for good; 0 keeps all."
+    )
+    deleted_days: int = Field(
+        0, ge=0, le=36_500, description="Days after which a deleted resource is removed with its versions; 0 keeps all."
+    )
     outbound: str = Field(
         "public",
         pattern="^(public|private|any)$",

@@ -13,6 +13,7 @@ from carespine.spine.bulk.import_job import Importer
 from carespine.spine.fhir_api.operations import export, importing, reindex
 from carespine.spine.jobs.runner import Runner
 from carespine.spine.reindexing.reindex_job import Reindexer
+from carespine.spine.retention import Policy
 from carespine.spine.subscriptions.deliverer import Deliverer
 from carespine.spine.subscriptions.dispatcher import Dispatcher
 from carespine.spine.subscriptions.telling import Telling
@@ -51,6 +52,11 @@ def subscriptions(platform: Platform, bell: Bell) -> tuple[Coroutine[None, None,
     dispatcher = Dispatcher(platform.database, platform.clock)
     deliverer = Deliverer(telling(platform), egress(platform.settings))
     return dispatcher.run(bell), deliverer.run(bell)
+
+
+def policy(settings: Settings) -> Policy:
+    """How long superseded versions and deleted resources are kept."""
+    return Policy(settings.history_days or None, settings.deleted_days or None)
 
 
 def egress(settings: Settings) -> Egress:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from carespine.fhir import codec, definitions, json_text
 from carespine.kernel.errors import CarespineError, Invalid, NotAllowed, NotFound, UnsupportedMedia
@@ -23,7 +23,7 @@ from carespine.spine.fhir_api import (
 )
 from carespine.spine.fhir_api.answer import Answer
 from carespine.spine.fhir_api.exchange import R4_VERSIONS, parameters
-from carespine.spine.fhir_api.operations import routes
+from carespine.spine.fhir_api.operations import own, routes
 from carespine.spine.fhir_api.patching import patch
 from carespine.spine.views import api as views_api
 from carespine.storage.database import retrying
@@ -98,6 +98,8 @@ class FhirApi:
             return await jobs_api.perform(
                 exchange, self._door, self._jobs, open_access=self._token_url is None
             )
+        if definition := _own_definition(exchange):
+            return Answer(200, answer.shaped(exchange, codec.encode(definition)))
         interaction, writes = _route(exchange)
         if writes:
             return await retrying(lambda: self._write(interaction, exchange))
@@ -138,6 +140,14 @@ class FhirApi:
                 return await interaction(session, part)
 
             return await bundles.transaction(session, exchange, codec.decode(exchange.body, "Bundle"), inside)
+
+
+def _own_definition(exchange: Exchange) -> dict[str, Any] | None:
+    """The OperationDefinition of ours that is read; None for any other request."""
+    match (exchange.method, *exchange.parts):
+        case ("GET" | "HEAD", "OperationDefinition", resource_id):
+            return own.definition(resource_id, exchange.base)
+    return None
 
 
 def _has_json_body(exchange: Exchange) -> bool:

@@ -83,9 +83,9 @@ def statement(base: str, token_url: str | None, cors: bool = False, mode: str = 
                 "mode": "server",
                 "documentation": f"The same as an OpenAPI document: {base}/openapi.json",
                 "security": _security(token_url) | {"cors": cors},
-                "resource": [_resource(name) for name in types],
+                "resource": [_resource(name, base) for name in types],
                 "interaction": [{"code": "transaction"}, {"code": "batch"}, {"code": "history-system"}],
-                "operation": routes.declared(None),
+                "operation": routes.declared(None, base),
             }
         ],
     }
@@ -118,7 +118,7 @@ def _security(token_url: str | None) -> dict[str, Any]:
     return {"service": [_SMART_SECURITY], "extension": [extension]}
 
 
-def _resource(name: str) -> dict[str, Any]:
+def _resource(name: str, base: str) -> dict[str, Any]:
     parameters = definitions.search_parameters(name)
     offered = [{"url": _TOPIC, "valueCanonical": url} for url in topics()] if name == "Subscription" else []
     return {
@@ -139,5 +139,5 @@ def _resource(name: str) -> dict[str, Any]:
             for parameter in sorted(parameters.values(), key=lambda item: item.code)
             if parameter.expression and definitions.is_ready(name, parameter.code)
         ],
-        "operation": routes.declared(name),
+        "operation": routes.declared(name, base),
     }

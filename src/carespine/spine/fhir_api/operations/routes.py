@@ -10,11 +10,14 @@ from carespine.fhir import definitions
 from carespine.kernel.errors import NotAllowed, NotFound
 from carespine.kernel.ids import is_fhir_id
 from carespine.spine.fhir_api.operations import (
+    document,
     everything,
     export,
+    expunge,
     importing,
     lastn,
     meta,
+    own,
     reindex,
     subscribing,
     terminology,
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
 
 Interaction = Callable[["Session", "Exchange"], Awaitable["Answer"]]
 _DEFINITION = "http://hl7.org/fhir/OperationDefinition/"
-_OWN = "https://carespine.example/fhir/OperationDefinition/{}"
+_OWN = "{{base}}/OperationDefinition/" + own.PREFIX + "{}"
 _EXPORT = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/{type}export"
 _BACKPORT = "http://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition/backport-subscription-"
 _SUBSCRIPTION = frozenset({"Subscription"})
@@ -54,10 +57,11 @@ class Operation:
     def methods(self) -> tuple[str, ...]:
         return ("POST",) if self.writes and not self.safe else ("GET", "HEAD", "POST")
 
-    def definition(self, resource_type: str) -> str:
-        """The canonical URL of its definition."""
+    def definition(self, resource_type: str, base: str) -> str:
+        """The canonical URL of its definition; `base` is that of this server."""
         if self.url is not None:
-            return self.url.format(type="" if resource_type == "Resource" else f"{resource_type.lower()}-")
+            lower = "" if resource_type == "Resource" else f"{resource_type.lower()}-"
+            return self.url.format(type=lower, base=base)
         return f"{_DEFINITION}{resource_type if self.types else 'Resource'}-{self.name}"
 
 
@@ -96,6 +100,23 @@ OPERATIONS = (
         safe=True,
         url=f"{_BACKPORT}get-ws-binding-token",
     ),
+    Operation(
+        "document",
+        document.document,
+        frozenset({"instance"}),
+        frozenset({"Composition"}),
+        writes=True,
+        safe=True,
+    ),
+    Operation("convert", document.convert, frozenset({"system"}), writes=True),
+    Operation(
+        "expunge",
+        expunge.expunge,
+        frozenset({"system", "type", "instance"}),
+        writes=True,
+        url=_OWN.format("expunge"),
+    ),
+    Operation("space", expunge.space, frozenset({"system"}), url=_OWN.format("space")),
     Operation("lastn", lastn.lastn, frozenset({"type"}), frozenset({"Observation"})),
     Operation("reindex", reindex.reindex, frozenset({"system"}), writes=True, url=_OWN.format("reindex")),
     Operation("meta", meta.show, frozenset({"system", "type", "instance", "version"})),
@@ -122,14 +143,14 @@ def is_operation(parts: Sequence[str]) -> bool:
     return bool(parts) and parts[-1].startswith("$")
 
 
-def declared(resource_type: str | None) -> list[dict[str, str]]:
+def declared(resource_type: str | None, base: str) -> list[dict[str, str]]:
     """The operations as the CapabilityStatement lists them, of a type or (None) of the system."""
     if resource_type is None:
         found = [operation for operation in OPERATIONS if "system" in operation.levels]
     else:
         found = [item for item in OPERATIONS if _has(item, resource_type) and item.levels != {"system"}]
     return [
-        {"name": operation.name, "definition": operation.definition(resource_type or "Resource")}
+        {"name": operation.name, "definition": operation.definition(resource_type or "Resource", base)}
         for operation in found
     ]
 

@@ -78,10 +78,16 @@ class Settings(BaseSettings):
         24, ge=1, le=8760, description="Hours for which the files of an export or import can be had."
     )
     history_days: int = Field(
-        0, ge=0, le=36_500, description="Days after which a version that was replaced is removed for good; 0 keeps all."
+        0,
+        ge=0,
+        le=36_500,
+        description="Days after which a version that was replaced is removed for good; 0 keeps all.",
     )
     deleted_days: int = Field(
-        0, ge=0, le=36_500, description="Days after which a deleted resource is removed with its versions; 0 keeps all."
+        0,
+        ge=0,
+        le=36_500,
+        description="Days after which a deleted resource is removed with its versions; 0 keeps all.",
     )
     outbound: str = Field(
         "public",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from carespine.kernel.errors import NotFound
 from carespine.kernel.ids import NOT_PATIENT_SCOPED, patient_key
-from carespine.security import roles
+from carespine.security import locating, roles
 from carespine.security.audit_event import Event, body
 from carespine.security.visit import Visit
 from carespine.storage import bulk, resources
@@ -30,8 +30,10 @@ class BulkReading(Visit):
         """A page of a selection within reach; the patients in it are noted for `disclosed`."""
         self._demand(wanted.type, "r", "export", what=wanted.type)
 
+        is_locating = any(locating.asks(query) for query in wanted.queries)
+
         def reachable(arguments: Arguments, alias: str) -> str:
-            return self._reachable(arguments, alias=alias)
+            return self._reachable(arguments, alias=alias, locating=is_locating)
 
         found = await bulk.rows(self.tx, wanted, reachable, after=after, count=count)
         patients = {item.patient for item in found.items} - {NOT_PATIENT_SCOPED}
@@ -41,7 +43,8 @@ class BulkReading(Visit):
                 job,
                 sorted(patients),
             )
-        return replace(found, items=self._concealed(found.items))
+        # Some may be versions from before a label: the label of now counts.
+        return replace(found, items=await self._concealed_versions(found.items))
 
     async def disclosed(self, job: str, *, what: str, description: str) -> int:
         """Write each patient whose data the job took out an event into their trail; how many patients."""

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from carespine.fhir.subscriptions.asked import MASK, Asked, asked
+from carespine.fhir.subscriptions.asked import MASK, Asked, asked, query_of
 from carespine.kernel.errors import Unprocessable
-from carespine.security import confidentiality, restriction
+from carespine.security import confidentiality, locating, restriction
 from carespine.security.visit import Visit
 from carespine.storage import subscriptions
 from carespine.storage.sql import Arguments
@@ -88,14 +88,26 @@ def _kept(wanted: Asked, before: subscriptions.SubscriptionRow | None) -> list[s
     return found
 
 
+def is_locating(filters: Sequence[str]) -> bool:
+    """Whether the filters of a subscription ask where patients are."""
+    return any(locating.asks(query_of(text)) for text in filters)
+
+
 async def visible(
-    connection: Connection, actor: Actor, versions: Sequence[Version], *, now: datetime
+    connection: Connection,
+    row: subscriptions.SubscriptionRow,
+    actor: Actor,
+    versions: Sequence[Version],
+    *,
+    now: datetime,
 ) -> set[Version]:
-    """Those of the versions whose resource is within the actor's reach now."""
+    """Those of the versions whose resource is within the actor's reach now, for what the subscription asks."""
     if not versions:
         return set()
     arguments = Arguments([type_number(each[0]) for each in versions], [each[1] for each in versions])
-    where = restriction.rows(actor, arguments, alias="r", now=now)
+    where = restriction.rows(
+        actor, arguments, alias="r", now=now, purpose=row.purpose, locating=is_locating(row.spec["filters"])
+    )
     rows = await connection.fetch(
         f"select distinct r.type, r.id from resource r join unnest($1::smallint[], $2::text[]) as wanted(type, id) "  # noqa: S608
         f"on r.type = wanted.type and r.id = wanted.id where {where}",
@@ -109,13 +121,13 @@ class Hearing(Visit):
     """Being told of events."""
 
     async def hear(
-        self, versions: Sequence[Version], patients: Sequence[int], *, subscription: str
+        self, row: subscriptions.SubscriptionRow, versions: Sequence[Version], patients: Sequence[int]
     ) -> dict[Version, bytes]:
         """The bodies of those versions that may be shown, each patient's trail saying so."""
-        shown = await visible(self.tx, self.actor, versions, now=self.clock())
+        shown = await visible(self.tx, row, self.actor, versions, now=self.clock())
         bodies = await subscriptions.bodies(self.tx, sorted(shown))
         of = [patient for version, patient in zip(versions, patients, strict=True) if version in shown]
-        self._saw(of, "notify", what=f"{TYPE}/{subscription}")
+        self._saw(of, "notify", what=f"{TYPE}/{row.id}")
         for version, patient in zip(versions, patients, strict=True):
             is_patient = version[0] == "Patient" and bodies.get(version)
             if is_patient and await confidentiality.hides_whereabouts(self.tx, self.actor, patient):

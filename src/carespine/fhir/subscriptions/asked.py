@@ -78,10 +78,11 @@ def _holds(criterion: Criterion, carried: set[int]) -> bool:
 
 
 def _criteria(text: str) -> list[Criterion]:
-    return [clause for clause in _query(text).clauses if isinstance(clause, Criterion)]
+    return [clause for clause in query_of(text).clauses if isinstance(clause, Criterion)]
 
 
-def _query(text: str) -> Query:
+def query_of(text: str) -> Query:
+    """A filter as a search of its type."""
     kind, _, criteria = text.partition("?")
     return parse(kind, parse_qsl(criteria, keep_blank_values=True))
 
@@ -102,7 +103,7 @@ def _demand_filter(text: str, topic: Topic) -> None:
             f"A filter is a search of a type of the topic, such as Type?name=value; not {text[:80]!r}.",
         )
     try:
-        query = _query(text)
+        query = query_of(text)
     except Invalid as error:
         raise _refusal("criteria", error.message) from error
     for clause in query.clauses:

@@ -84,7 +84,11 @@ class Dispatcher:
             each for each in changes if each.type in topic.types and _is_event(each, bodies, subscription)
         ]
         seen = await subscribing.visible(
-            tx, actor_of(subscription.actor), [(e.type, e.id, e.version) for e in found], now=self._clock()
+            tx,
+            subscription,
+            actor_of(subscription.actor),
+            [(e.type, e.id, e.version) for e in found],
+            now=self._clock(),
         )
         found = [each for each in found if (each.type, each.id, each.version) in seen]
         if found:

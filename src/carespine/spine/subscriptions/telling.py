@@ -56,7 +56,7 @@ class Telling:
             await self._standings.demand_standing(session.tx, actor)
             rows = await stored.events(session.tx, row.id, first, last, count)
             versions = [(each.type, each.id, each.version) for each in rows]
-            bodies = await session.hear(versions, [each.patient for each in rows], subscription=row.id)
+            bodies = await session.hear(row, versions, [each.patient for each in rows])
         found = []
         for each, version in zip(rows, versions, strict=True):
             body = bodies.get(version) if content == "full-resource" else None

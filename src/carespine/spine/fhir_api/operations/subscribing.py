@@ -119,9 +119,7 @@ async def _events(session: Session, row: SubscriptionRow, first: int, last: int,
     """As far as the asker may see them now."""
     rows = await stored.events(session.tx, row.id, first, last, _MOST_EVENTS)
     versions = [(each.type, each.id, each.version) for each in rows]
-    bodies: dict[Any, bytes] = await session.hear(
-        versions, [each.patient for each in rows], subscription=row.id
-    )
+    bodies: dict[Any, bytes] = await session.hear(row, versions, [each.patient for each in rows])
     return [
         Event(
             each.number,

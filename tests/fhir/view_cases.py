@@ -390,6 +390,9 @@ CASES = [
     ),
     _one("join()", "A list as one text", "name.given.join(', ')", "Ann, Ada, Annie"),
     _one("join()", "Without a separator", "name.given.join()", "AnnAdaAnnie"),
+    _refused(
+        "join()", "Another separator than a text is refused", columns(it="name.given.join(1)"), "takes a text"
+    ),
     _one("lowBoundary()", "The earliest that is meant", "birthDate.lowBoundary()", "1970-06-01"),
     _one("highBoundary()", "The latest that is meant", "birthDate.highBoundary()", "1970-06-30"),
     _one("where()", "Of a list, those that are so", "telecom.where(system = 'phone').value", "1"),

@@ -15,7 +15,7 @@ from pyarrow import parquet
 
 from carespine.kernel.errors import Invalid
 from carespine.security.actor import Actor, system_job
-from carespine.spine.views import running
+from carespine.spine.views import parts, running
 from carespine.storage.embedded import EmbeddedPostgres
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "fhir"))
@@ -184,7 +184,7 @@ async def test_a_table_in_bulk_is_the_same_in_one_process_and_in_several(
         made[jobs] = await running.over_stored(
             server.platform.door, system_job("view"), PEOPLE, url, out, form, jobs=jobs
         )
-    assert made[1] == made[2] == running.Made(3, 3)
+    assert made[1] == made[2] == parts.Made(3, 3)
     contents = [(tmp_path / f"{jobs}.{form}").read_bytes() for jobs in (1, 2)]
     if form == "parquet":
         tables = [parquet.read_table(io.BytesIO(content)).to_pylist() for content in contents]
@@ -206,7 +206,7 @@ def test_files_are_read_as_bundles_and_lines_and_faulty_ones_are_named(tmp_path:
     (tmp_path / "b.json").write_text(json.dumps(bundle))
     out = io.BytesIO()
     files = [tmp_path / "a.ndjson", tmp_path / "b.json"]
-    assert running.over_files(PEOPLE, files, out, "ndjson", lambda _: None) == running.Made(3, 3)
+    assert running.over_files(PEOPLE, files, out, "ndjson", lambda _: None) == parts.Made(3, 3)
     assert [row["id"] for row in lines(out.getvalue())] == ["ben", "cat", "dot"]
     (tmp_path / "c.ndjson").write_text('{"resourceType":"Patient","name":"x"}')
     with pytest.raises(Invalid, match=r"c\.ndjson:1"):

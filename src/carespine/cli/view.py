@@ -13,7 +13,7 @@ import typer
 from carespine.cli.options import DatabaseOption, DataOption, progress_bar
 
 if TYPE_CHECKING:
-    from carespine.spine.views.running import Made
+    from carespine.spine.views.parts import Made
 
 group = typer.Typer(no_args_is_help=True, help="Tables of resources: ViewDefinitions of SQL on FHIR v2.")
 _FORMS = {".ndjson": "ndjson", ".csv": "csv", ".parquet": "parquet", ".json": "json"}

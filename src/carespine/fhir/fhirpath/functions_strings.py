@@ -107,7 +107,10 @@ def join(items: Items, separator: Items | None = None) -> Items:
     texts = [value for value in map(system, items) if value is not None]
     if any(type(value) is not str for value in texts):
         raise FhirPathEvaluationError("join() takes texts")
-    return [(argument(separator or [], "join") or "").join(texts)] if items else []
+    between = argument(separator or [], "join")
+    if between is not None and not isinstance(between, str):
+        raise FhirPathEvaluationError("join() takes a text to stand between")
+    return [(between or "").join(texts)] if items else []
 
 
 def _base64(value: str) -> str:

@@ -2,40 +2,25 @@
 
 from __future__ import annotations
 
-import gc
 import multiprocessing
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from carespine.fhir import codec, sql_on_fhir
-from carespine.fhir.sql_on_fhir import decoding, outputs
-from carespine.fhir.sql_on_fhir.rows import Rows
+from carespine.fhir.sql_on_fhir import outputs
 from carespine.kernel.errors import CarespineError, Invalid, Unprocessable
 from carespine.security.actor import ADMINISTRATION
 from carespine.spine.loading import documents
+from carespine.spine.views.parts import Made, Progress, Task, run_part, written
 from carespine.storage import tables
-from carespine.storage.tables import Part
 
 if TYPE_CHECKING:
     from carespine.security.actor import Actor
     from carespine.security.door import Door
-
-Progress = Callable[[int], None]
-# Resources between two writes, and between two words of progress.
-_BATCH = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """How many resources were looked at, and how many rows they gave."""
-
-    resources: int
-    rows: int
 
 
 def over_files(
@@ -44,7 +29,7 @@ def over_files(
     """The table of the resources in files (bundles, NDJSON, gzip of either); raises Invalid, with its place, for a
     document that is not R4."""
     view = sql_on_fhir.read(definition)
-    return _written(sql_on_fhir.Rows(view), _in_files(paths), outputs.writer(view, form), out, progress)
+    return written(sql_on_fhir.Rows(view), _in_files(paths), outputs.writer(view, form), out, progress)
 
 
 async def over_stored(
@@ -61,74 +46,20 @@ async def over_stored(
         await session.tabulated(view.resource, what=f"view {view.name}")
     with tempfile.TemporaryDirectory(dir=out.parent) as folder:
         tasks = [
-            _Task(definition, url, part, Path(folder) / f"{number}.{form}", form, number == 0)
+            Task(definition, url, part, Path(folder) / f"{number}.{form}", form, number == 0)
             for number, part in enumerate(parts)
         ]
         if len(tasks) == 1:
-            made = [_run(tasks[0])]
+            made = [run_part(tasks[0])]
         else:
             context = multiprocessing.get_context("spawn")
             with ProcessPoolExecutor(len(tasks), mp_context=context) as pool:
-                made = list(pool.map(_run, tasks))
+                made = list(pool.map(run_part, tasks))
         _join([task.out for task in tasks], out, form)
     if fault := next((item for item in made if isinstance(item, str)), None):
         raise Unprocessable(fault)
     counts = [item for item in made if isinstance(item, Made)]
     return Made(sum(item.resources for item in counts), sum(item.rows for item in counts))
-
-
-@dataclass(frozen=True, slots=True)
-class _Task:
-    definition: dict[str, Any]
-    url: str
-    part: Part
-    out: Path
-    form: str
-    header: bool
-
-
-def _run(task: _Task) -> Made | str:
-    """One part, in a process of its own; a refusal comes back as its sentence.
-
-    Trees and rows hold no circles: collecting them as garbage would take a third of the time for nothing.
-    """
-    gc.disable()
-    view = sql_on_fhir.read(task.definition)
-    decode = decoding.decoder(view)
-    trees = (decode(body) for body in tables.bodies(task.url, task.part))
-    writer = outputs.writer(view, task.form, header=task.header)
-    try:
-        with task.out.open("wb") as out:
-            return _written(sql_on_fhir.Rows(view), trees, writer, out, _silent)
-    except CarespineError as error:
-        return error.message
-    finally:
-        gc.enable()
-
-
-def _written(
-    rows: Rows, trees: Iterable[dict[str, Any]], writer: outputs.Writer, out: BinaryIO, progress: Progress
-) -> Made:
-    out.write(writer.begin())
-    resources = written = 0
-    for batch in _batches(trees):
-        found = rows.table(batch)
-        out.write(writer.rows(found))
-        resources, written = resources + len(batch), written + len(found)
-        progress(len(batch))
-    out.write(writer.end())
-    return Made(resources, written)
-
-
-def _batches(trees: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    batch: list[dict[str, Any]] = []
-    for tree in trees:
-        batch.append(tree)
-        if len(batch) == _BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
 
 
 def _in_files(paths: Iterable[Path]) -> Iterator[dict[str, Any]]:
@@ -166,7 +97,3 @@ def _join_parquet(parts: list[Path], out: Path) -> None:
         for file in files:
             for group in range(file.num_row_groups):
                 whole.write_table(file.read_row_group(group))
-
-
-def _silent(_count: int) -> None:
-    """A part says nothing while it runs."""

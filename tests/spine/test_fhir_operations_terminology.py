@@ -103,6 +103,20 @@ async def test_what_cannot_be_answered_is_refused_with_an_outcome(
     assert reply.json()["resourceType"] == "OperationOutcome"
 
 
+async def test_xml_is_read_and_written(painted: tuple[Server, Server]) -> None:
+    body = f"""<Parameters xmlns="http://hl7.org/fhir"><parameter><name value="url"/>
+        <valueUri value="{SET}/picked"/></parameter></Parameters>"""
+    reply = await painted[0].request(
+        "POST",
+        "ValueSet/$expand",
+        body.encode(),
+        content_type="application/fhir+xml",
+        accept="application/fhir+xml",
+    )
+    assert reply.status_code == 200, reply.text
+    assert '<code value="navy"/>' in reply.text
+
+
 async def test_a_change_counts_at_once_for_every_worker(painted: tuple[Server, Server]) -> None:
     one, two = painted
     tree = {"resourceType": "ValueSet", "id": "moving", "url": "urn:moving", "status": "active"}

@@ -29,6 +29,10 @@ class Library(Protocol):
         """Every concept map that is known, for a translation that names none."""
         ...
 
+    def read(self, tree: Tree) -> System:
+        """The code system that a CodeSystem resource is."""
+        ...
+
 
 class R4Library:
     """What R4 4.0.1 publishes, the grammars, and the short registers."""
@@ -51,6 +55,9 @@ class R4Library:
 
     async def concept_maps(self) -> Sequence[Tree]:
         return [tree for url in conformance.urls("ConceptMap") if (tree := _read("ConceptMap", url, None))]
+
+    def read(self, tree: Tree) -> System:
+        return reading.system(tree)
 
 
 def _whole(url: str, system: str) -> Tree:

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
+from carespine.fhir.search import moments
 from carespine.fhir.terminology import expanding, looking_up, outcomes, translating, validating
 from carespine.fhir.terminology.library import Library, canonical
 from carespine.fhir.terminology.models import Tree
-from carespine.fhir.terminology.reading import system as read_system
 from carespine.fhir.terminology.requests import Request, asked
 from carespine.fhir.terminology.selection import Selection, Versions, select
 from carespine.fhir.terminology.system import Grammar, System
 from carespine.fhir.terminology.translating import Question
 from carespine.fhir.terminology.validating import Rules
 from carespine.fhir.terminology.values import split_canonical
-from carespine.kernel.errors import Invalid, NotFound
+from carespine.kernel import clock
+from carespine.kernel.errors import Invalid, Issue, NotFound, Unprocessable
 
 # Evaluates a value set; a server's remembers what it has evaluated.
 Selecting = Callable[[Library, Tree, Versions], Awaitable[Selection]]
@@ -52,6 +53,7 @@ async def expand(
 ) -> Tree:
     """ValueSet/$expand. `instance` is the ValueSet where the operation was called on one."""
     request.only(EXPAND)
+    _demand_now(request)
     value_set = await _value_set(library, request, instance)
     wanted = expanding.Wanted(
         filter=request.text("filter"),
@@ -76,6 +78,7 @@ async def validate_in_set(
 ) -> Tree:
     """ValueSet/$validate-code."""
     request.only(VALIDATE_IN_SET)
+    _demand_now(request)
     codings = [asked(coding) for coding in request.codings()]
     if any(coding.system is None for coding in codings) and not request.flag("inferSystem", default=True):
         raise Invalid("A code without its system can only be checked where inferSystem is true.")
@@ -93,6 +96,7 @@ async def validate_in_set(
 async def validate_in_system(library: Library, request: Request, *, instance: Tree | None = None) -> Tree:
     """CodeSystem/$validate-code. A code system that is not known makes the result false, with a message."""
     request.only(VALIDATE_IN_SYSTEM)
+    _demand_now(request)
     codings = [asked(coding) for coding in request.codings()]
     given = request.tree("codeSystem", "CodeSystem") or instance
     rules = _rules(request)
@@ -119,6 +123,7 @@ async def validate_in_system(library: Library, request: Request, *, instance: Tr
 async def lookup(library: Library, request: Request) -> Tree:
     """CodeSystem/$lookup; NotFound where the system or the code is not known."""
     request.only(LOOKUP)
+    _demand_now(request)
     if request.has("codeableConcept"):
         raise Invalid("Give code and system, or coding.")
     coding = request.codings()[0]
@@ -176,6 +181,20 @@ async def translate(library: Library, request: Request, *, instance: Tree | None
     return translating.translate(maps, question)
 
 
+def _demand_now(request: Request) -> None:
+    """R4: what was so on an earlier day is told, or refused where that is not possible. It is not possible here."""
+    text = request.text("date")
+    if text is None:
+        return
+    try:
+        _, end = moments.interval(text.replace(" ", "+"))
+    except ValueError as error:
+        raise Invalid(f"date must be a date or an instant, not {text[:40]!r}.") from error
+    if end <= clock.now().timestamp() * 1_000_000:
+        message = f"Only what is so now can be told, not what was so on {text[:40]}."
+        raise Unprocessable(message, issues=[Issue("not-supported", message)])
+
+
 def _rules(request: Request) -> Rules:
     return Rules(request.flag("abstract", default=True), request.text("displayLanguage"))
 
@@ -219,7 +238,7 @@ async def _given_system(library: Library, tree: Tree) -> System | Grammar:
         found = await library.system(tree["url"], tree.get("version"))
         if found is not None:
             return found
-    return read_system({"url": f"urn:uuid:{tree.get('id', 'none')}", **tree})
+    return library.read(tree if "url" in tree else {"url": f"urn:uuid:{tree.get('id', 'none')}", **tree})
 
 
 async def _known_system(library: Library, url: str | None, version: str | None) -> System | Grammar:

@@ -41,3 +41,6 @@ class TreesLibrary:
     async def concept_maps(self) -> Sequence[Tree]:
         own = [tree for tree in self._trees if tree["resourceType"] == "ConceptMap"]
         return [*own, *await self._behind.concept_maps()]
+
+    def read(self, tree: Tree) -> System:
+        return reading.system(tree)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     import asyncpg
 
     from carespine.storage.database import Connection
+    from carespine.storage.rows import Stored
 
 # One row that an answer came from: a resource (row, version, moment) or a loaded release.
 ResourceRow = tuple[int, int, datetime]
@@ -89,6 +90,21 @@ class StoredLibrary:
         if found := _best(await self._stored("ConceptMap", url), version):
             return found.tree
         return await _R4.concept_map(url, version)
+
+    def hold(self, item: Stored) -> Tree:
+        """A stored resource as a tree, under whose row what is made from it is remembered."""
+        row = (item.rid, item.version, item.updated)
+        tree = _trees.get(row)
+        if tree is None:
+            tree = json_text.read(item.body)
+            _trees.put(row, tree, weight=len(item.body) * 4)
+        self._row_of[id(tree)] = _Found(row, tree)
+        return tree
+
+    def read(self, tree: Tree) -> System:
+        """The code system that a CodeSystem resource is."""
+        known = self._row_of.get(id(tree))
+        return reading.system(tree) if known is None else _memory(known)
 
     async def concept_maps(self) -> Sequence[Tree]:
         rows = await self._connection.fetch(

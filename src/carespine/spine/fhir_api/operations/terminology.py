@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from carespine.fhir import codec, json_text
+from carespine.fhir import codec
 from carespine.fhir.terminology import closing, operations
 from carespine.fhir.terminology.requests import Request
 from carespine.kernel.errors import Invalid, NotFound
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from carespine.fhir.terminology.models import Tree
     from carespine.security.session import Session
     from carespine.spine.fhir_api.exchange import Exchange
+    from carespine.storage.terminology.library import StoredLibrary
 
 _OUTPUT_ONLY = frozenset({"_format", "_pretty", "_summary", "_elements"})
 # The parameter that a resource is, where it is posted as it stands (R4 operations.html#request).
@@ -29,7 +30,7 @@ async def expand(session: Session, exchange: Exchange) -> Answer:
     found = await operations.expand(
         library,
         _request(exchange),
-        instance=await _instance(session, exchange),
+        instance=await _instance(session, exchange, library),
         selecting=library.selecting,
         now=session.clock(),
     )
@@ -40,7 +41,7 @@ async def validate_code(session: Session, exchange: Exchange) -> Answer:
     """CodeSystem/$validate-code and ValueSet/$validate-code."""
     resource_type = exchange.parts[0]
     library = session.terminology(resource_type, asked=_asked(exchange))
-    request, instance = _request(exchange), await _instance(session, exchange)
+    request, instance = _request(exchange), await _instance(session, exchange, library)
     if resource_type == "CodeSystem":
         return _answer(exchange, await operations.validate_in_system(library, request, instance=instance))
     found = await operations.validate_in_set(library, request, instance=instance, selecting=library.selecting)
@@ -56,14 +57,14 @@ async def lookup(session: Session, exchange: Exchange) -> Answer:
 async def subsumes(session: Session, exchange: Exchange) -> Answer:
     """CodeSystem/$subsumes."""
     library = session.terminology("CodeSystem", asked=_asked(exchange))
-    instance = await _instance(session, exchange)
+    instance = await _instance(session, exchange, library)
     return _answer(exchange, await operations.subsumes(library, _request(exchange), instance=instance))
 
 
 async def translate(session: Session, exchange: Exchange) -> Answer:
     """ConceptMap/$translate."""
     library = session.terminology("ConceptMap", asked=_asked(exchange))
-    instance = await _instance(session, exchange)
+    instance = await _instance(session, exchange, library)
     return _answer(exchange, await operations.translate(library, _request(exchange), instance=instance))
 
 
@@ -105,12 +106,11 @@ def _parameters(exchange: Exchange) -> Sequence[Tree]:
     return found
 
 
-async def _instance(session: Session, exchange: Exchange) -> Tree | None:
+async def _instance(session: Session, exchange: Exchange, library: StoredLibrary) -> Tree | None:
     """The resource on which the operation was called; None on the type."""
     if len(exchange.parts) < 3:
         return None
-    found: Tree = json_text.read((await session.read_stored(exchange.parts[0], exchange.parts[1])).body)
-    return found
+    return library.hold(await session.read_stored(exchange.parts[0], exchange.parts[1]))
 
 
 def _asked(exchange: Exchange) -> str:

@@ -228,7 +228,8 @@ def claims_of(token: str) -> dict[str, Any]:
 async def town(database_url: str, folder: Path, **settings: Any) -> AsyncIterator[Town]:
     """The two practices with their people's accounts and the apps."""
     clock, certificates = FakeClock(), FakeCertificates()
-    async with serving(database_url, folder, clock=clock, certificates=certificates, **settings) as server:
+    chosen = {"second_factor": False, **settings}
+    async with serving(database_url, folder, clock=clock, certificates=certificates, **chosen) as server:
         await server.put(*PEOPLE)
         async with server.platform.database.transaction() as tx:
             for account in ACCOUNTS:

@@ -76,7 +76,7 @@ _ACCOUNTS = (
 
 
 def platform_over(database_url: str, folder: Path, *, demo: bool = False) -> Platform:
-    settings = Settings(data=folder, demo=demo, base_url="http://127.0.0.1:8600")
+    settings = Settings(data=folder, demo=demo, base_url="http://127.0.0.1:8600", second_factor=False)
     return Platform.build(settings, database_url, clock=lambda: NOW)
 
 

@@ -114,13 +114,18 @@ async def exists(connection: Connection, username: str) -> bool:
     )
 
 
-async def sign_in(tx: Connection, username: str, password: str, *, now: datetime) -> str:
+async def sign_in(
+    tx: Connection, username: str, password: str, *, now: datetime, second_factor: bool = False
+) -> str:
     """Check a password and open a session; returns the cookie's value. Raises Unauthenticated.
+
+    The session waits for a code (second_factor.py) where the person has a second factor, and, with
+    `second_factor`, for everybody but patients.
 
     The failure is counted by the caller's transaction: commit it also when this raises.
     """
     row = await tx.fetchrow(
-        "select password, locked_until, enabled from account where username = $1 for update",
+        "select password, locked_until, enabled, kind, totp_secret from account where username = $1 for update",
         username if is_user_name(username) else "",
     )
     right = _verifies(row["password"] if row else _decoy(), password)
@@ -138,11 +143,13 @@ async def sign_in(tx: Connection, username: str, password: str, *, now: datetime
     await tx.execute("update account set failures = 0, locked_until = null where username = $1", username)
     value = token_urlsafe(32)
     await tx.execute(
-        "insert into web_session (digest, username, csrf, started, last_seen) values ($1, $2, $3, $4, $4)",
-        _digest(value),
+        "insert into web_session (digest, username, csrf, started, last_seen, pending) "
+        "values ($1, $2, $3, $4, $4, $5)",
+        digest(value),
         username,
         token_urlsafe(32),
         now,
+        row["totp_secret"] is not None or (second_factor and row["kind"] != "patient"),
     )
     return value
 
@@ -159,9 +166,9 @@ async def session(
     row = await connection.fetchrow(
         "update web_session s set last_seen = $2 from account a where s.digest = $1 "  # noqa: S608
         "and a.username = s.username "
-        "and a.enabled and s.started > $3 and s.last_seen > $4 "
+        "and a.enabled and not s.pending and s.started > $3 and s.last_seen > $4 "
         f"returning {_PERSON}, s.csrf, s.started, {_EMERGENCY.format(now='$2')}, {_PROXY.format(now='$2')}",
-        _digest(value),
+        digest(value),
         now,
         now - ABSOLUTE,
         now - IDLE,
@@ -171,7 +178,7 @@ async def session(
 
 async def sign_out(tx: Connection, value: str) -> None:
     """End the session; a value that opens none is no error."""
-    await tx.execute("delete from web_session where digest = $1", _digest(value))
+    await tx.execute("delete from web_session where digest = $1", digest(value))
 
 
 async def actor_of(
@@ -227,7 +234,8 @@ def _actor(row: asyncpg.Record, address: str | None, request_id: str | None) -> 
     )
 
 
-def _digest(value: str) -> bytes:
+def digest(value: str) -> bytes:
+    """What is stored of a cookie's value: a stolen table opens no session."""
     return hashlib.sha256(value.encode()).digest()
 
 

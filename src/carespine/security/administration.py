@@ -8,7 +8,7 @@ from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Any
 
 from carespine.kernel.errors import Conflict, Invalid, NotFound
-from carespine.security import accounts, clients, passwords, roles
+from carespine.security import accounts, clients, passwords, roles, second_factor
 from carespine.security.accounts import Account
 from carespine.security.audit_event import ODS_SYSTEM
 
@@ -73,6 +73,13 @@ async def set_password(session: Session, username: str, password: str) -> None:
     if not await accounts.set_password(session.tx, username, password):
         raise NotFound(f"There is no person with the user name {username!r}.")
     await session.audit("U", "set-password", what=f"people/{username}")
+
+
+async def forget_second_factor(session: Session, username: str) -> None:
+    """Take the second factor off an account (a lost telephone); sessions end. Raises NotFound."""
+    if not await second_factor.forget(session.tx, username):
+        raise NotFound(f"There is no person with the user name {username!r}.")
+    await session.audit("U", "forget-second-factor", what=f"people/{username}")
 
 
 async def give_role(session: Session, username: str, role: str, organisation: str | None) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from joserfc import jws
 from joserfc.errors import JoseError
 
-from carespine.kernel.clock import Clock
+from carespine.kernel.clock import Clock, fhir_instant
 from carespine.security import audit_clock
 
 if TYPE_CHECKING:
@@ -96,6 +97,32 @@ async def verify(connection: Connection, keys: KeySet) -> Verification:
         "select count(*) from audit_event where xact >= $1::text::xid8", reached
     )
     return Verification(events, len(seals), unsealed, previous.hex(), tuple(faults))
+
+
+async def head(connection: Connection, key: ECKey, clock: Clock) -> str:
+    """The newest seal as a signed text (JWS), to be kept where whoever holds the database cannot change it."""
+    row = await connection.fetchrow("select number, digest from audit_seal order by number desc limit 1")
+    number, digest = (row["number"], row["digest"]) if row else (0, _GENESIS)
+    claims = {"seal": number, "digest": digest.hex(), "at": fhir_instant(clock())}
+    return jws.serialize_compact({"alg": "ES256", "kid": key.kid}, json.dumps(claims), key)
+
+
+async def missing(connection: Connection, text: str, keys: KeySet) -> str | None:
+    """What is wrong with the trail beside a head that was kept: cut off before it, or another; None where it holds.
+
+    Finds what `verify` cannot: the newest seals taken away together with their events.
+    """
+    try:
+        claims = json.loads(jws.deserialize_compact(text.strip(), keys, algorithms=["ES256"]).payload or b"")
+        number, digest, at = int(claims["seal"]), str(claims["digest"]), str(claims["at"])
+    except (JoseError, ValueError, KeyError, TypeError):
+        return "the head is not one that this server signed"
+    stored = await connection.fetchval("select digest from audit_seal where number = $1", number)
+    if number == 0:
+        return None
+    if stored is None:
+        return f"the trail was cut off: seal {number}, the newest at {at}, is not there"
+    return None if stored.hex() == digest else f"seal {number} is another than it was at {at}"
 
 
 async def _events(connection: Connection, start: str, end: str) -> list[asyncpg.Record]:

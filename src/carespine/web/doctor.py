@@ -61,6 +61,8 @@ def _settings(settings: Settings) -> Iterator[Finding]:
         yield _database(settings.database)
     else:
         yield Finding("ok", "The embedded database listens on a socket that only its account can reach.")
+    if not settings.second_factor:
+        yield Finding("unsafe", "Staff sign in by a password alone. Set second_factor.")
     if settings.log_level == "debug":
         yield Finding("warning", "The log level is debug; use info in production.")
     if settings.security_contact.endswith("carespine.example"):

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from carespine.kernel.errors import CarespineError, Invalid
+from carespine.kernel.errors import CarespineError, Invalid, TooMany
 from carespine.security.actor import ADMINISTRATION, Actor
 from carespine.security.audit_event import MINOR_FAILURE, SUCCESS, Event
 from carespine.security.dpop import Proof
 from carespine.security.token_error import TokenError
 from carespine.spine.fhir_api.pairs import query_pairs
+from carespine.web.rates import Rates
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -42,6 +43,7 @@ def addresses(base_url: str) -> dict[str, str]:
 
 def routes(platform: Platform) -> list[Route]:
     """The routes, over one platform."""
+    rates = Rates(platform.clock)
 
     async def token(request: Request, form: Form) -> tuple[Any, Event]:
         grant = await platform.tokens.grant(
@@ -62,9 +64,9 @@ def routes(platform: Platform) -> list[Route]:
         return {}, _asked(request, client, "revoke")
 
     return [
-        Route("/oauth/token", _endpoint(platform, "token", token), methods=["POST"]),
-        Route("/oauth/introspect", _endpoint(platform, "introspect", introspect), methods=["POST"]),
-        Route("/oauth/revoke", _endpoint(platform, "revoke", revoke), methods=["POST"]),
+        Route("/oauth/token", _endpoint(platform, rates, "token", token), methods=["POST"]),
+        Route("/oauth/introspect", _endpoint(platform, rates, "introspect", introspect), methods=["POST"]),
+        Route("/oauth/revoke", _endpoint(platform, rates, "revoke", revoke), methods=["POST"]),
     ]
 
 
@@ -74,10 +76,19 @@ def proof_of(request: Request, url: str) -> Proof | None:
     return Proof(",".join(given), request.method, url) if given else None
 
 
-def _endpoint(platform: Platform, name: str, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(
+    platform: Platform, rates: Rates, name: str, endpoint: Endpoint
+) -> Callable[[Request], Awaitable[Response]]:
     async def respond(request: Request) -> Response:
         try:
-            body, event = await endpoint(request, await _form(request))
+            rates.demand(f"{_address(request)}")
+            form = await _form(request)
+            if client_id := form.get("client_id"):
+                rates.demand(f"client {client_id[:128]}")
+            body, event = await endpoint(request, form)
+        except TooMany as error:
+            told = {"error": "temporarily_unavailable", "error_description": error.message}
+            return JSONResponse(told, 429, {**_HEADERS, **error.headers})
         except TokenError as error:
             await platform.audit.record([_refused(request, name, error)])
             told = {"error": error.error, "error_description": error.message}

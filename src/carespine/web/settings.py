@@ -55,6 +55,9 @@ class Settings(BaseSettings):
         False,
         description="FHIR without sign-in, for trying tools; refused on anything but a loopback address.",
     )
+    second_factor: bool = Field(
+        True, description="Staff need a code from an authenticator app to sign in (not in a demonstration)."
+    )
     demo: bool = Field(False, description="Show the demonstration's sign-ins on the first page.")
     max_body_mb: int = Field(32, ge=1, le=1024, description="Largest body of a FHIR request, in MiB.")
     max_upload_mb: int = Field(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from carespine.cli.admin import clients, organisations, people, proxies, roles
+from carespine.cli.admin import clients, keys, organisations, people, proxies, roles
 
 group = typer.Typer(
     no_args_is_help=True,
@@ -15,6 +15,7 @@ group.add_typer(people.group, name="person")
 group.add_typer(roles.group, name="role")
 group.add_typer(organisations.group, name="organisation")
 group.add_typer(proxies.group, name="proxy")
+group.add_typer(keys.group, name="key")
 
 
 def register(app: typer.Typer) -> None:

@@ -94,3 +94,14 @@ def enable(username: UserName, data: DataOption = None, database: DatabaseOption
 
     perform(data, database, lambda session: administration.enable_person(session, username, enabled=True))
     typer.echo(f"{username} is enabled.")
+
+
+@group.command("forget-second-factor", epilog="Example:  carespine admin person forget-second-factor ann")
+def forget_second_factor(
+    username: UserName, data: DataOption = None, database: DatabaseOption = None
+) -> None:
+    """Take the second factor off an account, for a lost telephone: the next sign-in offers a new key."""
+    from carespine.security import administration
+
+    perform(data, database, lambda session: administration.forget_second_factor(session, username))
+    typer.echo(f"{username} will be offered a new key at the next sign-in.")

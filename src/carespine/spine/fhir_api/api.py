@@ -10,6 +10,7 @@ from carespine.kernel.errors import CarespineError, Invalid, NotAllowed, NotFoun
 from carespine.kernel.ids import is_fhir_id
 from carespine.spine.fhir_api import (
     answer,
+    audit_events,
     bundles,
     capability,
     compartments,
@@ -100,6 +101,9 @@ class FhirApi:
             )
         if definition := _own_definition(exchange):
             return Answer(200, answer.shaped(exchange, codec.encode(definition)))
+        if audit_events.is_asked(exchange):
+            async with self._door.glance(exchange.actor, purpose=exchange.purpose) as session:
+                return await audit_events.answer(session, exchange)
         interaction, writes = _route(exchange)
         if writes:
             return await retrying(lambda: self._write(interaction, exchange))

@@ -6,7 +6,7 @@ from secrets import compare_digest, token_urlsafe
 from typing import TYPE_CHECKING
 
 from carespine.kernel.errors import Unauthenticated
-from carespine.security import accounts
+from carespine.security import accounts, second_factor
 from carespine.security.actor import ADMINISTRATION, Actor
 from carespine.security.audit_event import MINOR_FAILURE, SUCCESS, Event
 from carespine.web.pages.directory import Directory
@@ -90,25 +90,58 @@ class BrowserSessions:
 
     async def sign_in(
         self, request: Request, response: Response, *, user_name: str, password: str
-    ) -> Visitor:
+    ) -> Visitor | None:
         refused: Unauthenticated | None = None
-        value = ""
+        value, settings = "", self._platform.settings
         async with self._platform.database.transaction() as tx:
             if earlier := request.cookies.get(self._cookie):
                 await accounts.sign_out(tx, earlier)
             try:
-                value = await accounts.sign_in(tx, user_name, password, now=self._platform.clock())
+                value = await accounts.sign_in(
+                    tx,
+                    user_name,
+                    password,
+                    now=self._platform.clock(),
+                    second_factor=settings.second_factor and not settings.demo,
+                )
             except Unauthenticated as error:
                 refused = error  # raised below, once the count of failures is stored
         if refused:
             await self._on_record(stranger(request), "login", detail=await self._known_name(user_name))
             raise refused
-        visitor = await self._open(request, value)
-        if visitor is None:
-            raise Unauthenticated(accounts.REFUSED)
-        await self._on_record(visitor.actor, "login")
         self._keep(response, self._cookie, value)
         self._drop(response, self._form_cookie)
+        visitor = await self._open(request, value)
+        if visitor is None:
+            return None
+        await self._on_record(visitor.actor, "login")
+        return visitor
+
+    def cookie_of(self, request: Request) -> str:
+        """The session cookie of a request; empty where there is none."""
+        return request.cookies.get(self._cookie, "")
+
+    async def confirm(self, request: Request, response: Response, *, code: str, token: str) -> Visitor:
+        """The second factor: take the code, and put the cookie of a new session on `response`."""
+        refused: Unauthenticated | None = None
+        value, fresh, now = self.cookie_of(request), "", self._platform.clock()
+        async with self._platform.database.transaction() as tx:
+            waiting = await second_factor.pending(tx, value, now=now) if value else None
+            if waiting is None or not compare_digest(waiting.csrf.encode(), token.encode()):
+                raise Unauthenticated("The sign-in has taken too long. Start again.")
+            try:
+                fresh = await second_factor.confirm(tx, value, code, now=now)
+            except Unauthenticated as error:
+                refused = error  # raised below, once the count of failures is stored
+        if refused:
+            await self._on_record(stranger(request), "login", detail={"user-name": waiting.username})
+            raise refused
+        visitor = await self._open(request, fresh)
+        if visitor is None:
+            raise Unauthenticated(accounts.REFUSED)
+        request.state.visitor = visitor
+        await self._on_record(visitor.actor, "login", detail={"second-factor": "one-time code"})
+        self._keep(response, self._cookie, fresh)
         return visitor
 
     async def _known_name(self, user_name: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from carespine.kernel.errors import CarespineError, Issue
 from carespine.spine.fhir_api import answer
 from carespine.standards.routes import standards_of
-from carespine.web.pages import authorising, emergencies, problems
+from carespine.web.pages import authorising, emergencies, problems, second_factors
 from carespine.web.pages.access_trail import AccessTrail
 from carespine.web.pages.browser_sessions import BrowserSessions
 from carespine.web.pages.directory import Directory
@@ -73,7 +73,12 @@ def connected(platform: Platform) -> Connected:
 def routes(platform: Platform) -> list[Route]:
     """Every page."""
     view = connected(platform)
-    return [*page_routes(view), *authorising.routes(platform, view), *emergencies.routes(platform, view)]
+    return [
+        *page_routes(view),
+        *authorising.routes(platform, view),
+        *emergencies.routes(platform, view),
+        *second_factors.routes(platform, view),
+    ]
 
 
 async def on_error(request: Request, error: Exception) -> Response:

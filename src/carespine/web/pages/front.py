@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -60,7 +61,11 @@ class _Front:
         except Unauthenticated as refusal:
             form = Form({"user_name": user_name}, (FieldError("user_name", refusal.message),))
             return await self._form(request, form, onward, status=401)
-        response.headers["location"] = onward or visitor.landing
+        if visitor is None:
+            query = f"?{urlencode({'next': onward})}" if onward else ""
+            response.headers["location"] = f"/sign-in/code{query}"
+        else:
+            response.headers["location"] = onward or visitor.landing
         return response
 
     async def _form(self, request: Request, form: Form, onward: str, status: int = 200) -> Response:

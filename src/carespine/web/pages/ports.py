@@ -41,8 +41,8 @@ class Sessions(Protocol):
 
     async def sign_in(
         self, request: Request, response: Response, *, user_name: str, password: str
-    ) -> Visitor:
-        """Sign in and put the session cookie on `response`.
+    ) -> Visitor | None:
+        """Sign in and put the session cookie on `response`; None where a second factor is still to come.
 
         Raises Unauthenticated in the same words whether the name is unknown, the password wrong or the
         account locked for a while.

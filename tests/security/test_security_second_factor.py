@@ -1,0 +1,99 @@
+"""The second factor: staff need a code, a code works once, and guessing codes locks like guessing passwords."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pyotp
+import pytest
+from oauth_people import Browser, Town, field_of, town
+
+
+@pytest.fixture
+async def place(database_url: str, tmp_path: Path) -> AsyncIterator[Town]:
+    async with town(database_url, tmp_path, second_factor=True) as made:
+        yield made
+
+
+def code_of(place: Town, secret: str, *, step: int = 0) -> str:
+    return pyotp.TOTP(secret).at(place.clock(), counter_offset=step)
+
+
+async def send(browser: Browser, code: str) -> int:
+    page = await browser.open("/sign-in/code")
+    if page.status_code != 200:
+        return page.status_code
+    form = {"csrf_token": field_of(page.text, "csrf_token"), "code": code}
+    return (await browser.http.post("/sign-in/code", data=form)).status_code
+
+
+async def enrol(place: Town, browser: Browser, user_name: str = "elm") -> str:
+    answer = await browser.sign_in(user_name)
+    assert answer.headers["location"].startswith("/sign-in/code")
+    page = await browser.open("/sign-in/code")
+    secret = page.text.split("<code>")[1].split("</code>")[0]
+    assert await send(browser, code_of(place, secret)) == 303
+    return secret
+
+
+async def test_staff_enrol_once_and_need_a_code_each_time(place: Town) -> None:
+    async with place.browser() as browser:
+        await browser.sign_in("elm")
+        assert (await browser.open("/practice/inbox")).status_code == 303, "the password alone opens nothing"
+        secret = await enrol(place, browser)
+        assert (await browser.open("/practice/inbox")).status_code == 200
+    place.clock.forward(seconds=30)
+    async with place.browser() as browser:
+        await browser.sign_in("elm")
+        assert secret not in (await browser.open("/sign-in/code")).text, "the secret is shown once"
+        assert await send(browser, "000000") == 401
+        assert (await browser.open("/practice/inbox")).status_code == 303
+        assert await send(browser, code_of(place, secret)) == 303
+        assert (await browser.open("/practice/inbox")).status_code == 200
+
+
+async def test_a_code_works_once_and_for_one_step_before_and_after(place: Town) -> None:
+    async with place.browser() as browser:
+        secret = await enrol(place, browser)
+        used = code_of(place, secret)
+    async with place.browser() as browser:
+        await browser.sign_in("elm")
+        assert await send(browser, used) == 401, "a code that was used"
+        assert await send(browser, code_of(place, secret, step=2)) == 401, "two steps ahead"
+        for wrong in ("", "12345", "1234567", "abcdef", "１２３４５６"):
+            assert await send(browser, wrong) == 401
+    place.clock.forward(minutes=16)
+    async with place.browser() as browser:
+        await browser.sign_in("elm")
+        assert await send(browser, code_of(place, secret, step=1)) == 303
+
+
+async def test_guessing_codes_locks_the_account(place: Town) -> None:
+    async with place.browser() as browser:
+        secret = await enrol(place, browser)
+    place.clock.forward(minutes=1)
+    async with place.browser() as browser:
+        await browser.sign_in("elm")
+        for _ in range(8):
+            assert await send(browser, "000000") == 401
+        assert await send(browser, code_of(place, secret)) == 401
+        assert (await browser.sign_in("elm")).status_code == 401
+
+
+async def test_patients_need_none_and_the_wait_for_a_code_ends(place: Town) -> None:
+    async with place.browser("ann") as browser:
+        assert (await browser.open("/me/access")).status_code == 200
+    async with place.browser() as browser:
+        await browser.sign_in("elm")
+        place.clock.forward(minutes=11)
+        assert await send(browser, "000000") == 303
+        assert (await browser.open("/sign-in/code")).headers["location"] == "/sign-in"
+
+
+async def test_the_cookie_changes_when_the_sign_in_is_whole(place: Town) -> None:
+    async with place.browser() as browser:
+        await browser.sign_in("elm")
+        before = dict(browser.http.cookies)
+        await enrol(place, browser)
+        assert dict(browser.http.cookies)["carespine-session"] != before["carespine-session"]

@@ -325,6 +325,48 @@ def terminology() -> str:
     return _page("Terminology", "tests/fhir/terminology_cases.py", *parts)
 
 
+def search_conformance() -> str:
+    """docs/search-conformance.md, out of the cases that the tests run."""
+    cases = _spec("spine/search_cases.py")
+    found: dict[tuple[str, str], list[str]] = {}
+    for query, _ in cases.lines():
+        for kind, how in dict.fromkeys(cases.asked_by(query)):
+            found.setdefault((kind, how), []).append(query)
+    parts = [
+        "What a search of this server does, type of parameter by prefix and modifier (FHIR R4, search.html). Each row "
+        "counts cases that `tests/spine/test_fhir_api_search.py` runs against a server, on the resources of "
+        "`tests/spine/search_people.py`, and shows one of them. `tests/spine/test_search_oracle.py` asks random "
+        "questions besides, and compares the answers with those of a plain evaluation in Python.",
+    ]
+    modifiers = sorted({name for names in cases.MODIFIERS.values() for name in names})
+    for kind, (resource_type, code) in cases.EXAMPLES.items():
+        known = (*modifiers, *cases.PREFIXES, "plain")
+        hows = sorted({how for of, how in found if of == kind and how.lstrip(":") in known})
+        rows = [
+            (f"`{how}`", str(len(found[kind, how])), f"`{min(found[kind, how], key=len)}`") for how in hows
+        ]
+        refused = ", ".join(f"`:{name}`" for name in modifiers if name not in cases.MODIFIERS[kind])
+        parts += [
+            f"## {kind}",
+            _table(("Prefix or modifier", "Cases", "For example"), rows),
+            f"Refused with 400, as on {resource_type}.{code}: {refused}.",
+        ]
+    more = [
+        ("_filter", [q for q, _ in cases.lines() if "_filter=" in q]),
+        ("_has", [q for q, _ in cases.lines() if "_has:" in q]),
+        ("chains", [q for q, _ in cases.lines() if "." in q.partition("?")[2].partition("=")[0]]),
+        ("_text, _content", [q for q, _ in cases.lines() if "_text=" in q or "_content=" in q]),
+        ("_list", [q for q, _ in cases.lines() if "_list=" in q]),
+        (
+            "several types",
+            [line.partition("  ")[0] for line in cases.SYSTEM.splitlines() if line.startswith("?")],
+        ),
+    ]
+    rows = [(name, str(len(queries)), f"`{max(queries, key=len)}`") for name, queries in more]
+    parts += ["## Besides", _table(("What", "Cases", "For example"), rows)]
+    return _page("Search: what is conformant", "tests/spine/search_cases.py", *parts)
+
+
 def sql_on_fhir() -> str:
     """docs/sql-on-fhir.md, out of the spec table that the tests run."""
     cases = _spec("fhir/view_cases.py").CASES
@@ -417,6 +459,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "standards-catalogue.md": standards_catalogue,
     "metrics.md": metrics,
     "clinical-rules.md": clinical_rules,
+    "search-conformance.md": search_conformance,
     "terminology.md": terminology,
     "sql-on-fhir.md": sql_on_fhir,
 }

@@ -230,3 +230,16 @@ async def test_the_capability_statement_names_the_operations(painted: tuple[Serv
     wanted = ["ValueSet-expand", "ValueSet-validate-code", "CodeSystem-validate-code", "CodeSystem-lookup"]
     wanted += ["CodeSystem-subsumes", "ConceptMap-translate", "ConceptMap-closure"]
     assert {f"http://hl7.org/fhir/OperationDefinition/{name}" for name in wanted} <= named
+
+
+async def test_the_terminology_capabilities_name_the_systems_and_the_parameters(
+    painted: tuple[Server, Server],
+) -> None:
+    tree = (await painted[0].get("metadata?mode=terminology")).json()
+    systems = {item["uri"] for item in tree["codeSystem"]}
+    assert {
+        "http://hl7.org/fhir/administrative-gender",
+        "http://unitsofmeasure.org",
+        "urn:iso:std:iso:4217",
+    } <= systems
+    assert {"filter", "count", "activeOnly"} <= {item["name"] for item in tree["expansion"]["parameter"]}

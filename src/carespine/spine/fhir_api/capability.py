@@ -8,6 +8,7 @@ from typing import Any
 from carespine import __version__
 from carespine.fhir import definitions
 from carespine.fhir.subscriptions.topics import topics
+from carespine.fhir.terminology.capabilities import capabilities
 from carespine.kernel.errors import Invalid
 from carespine.spine.fhir_api.operations import routes
 from carespine.spine.fhir_api.patching import patch
@@ -95,7 +96,7 @@ definitions.forget_on_change(statement.cache_clear)
 
 
 def _terminology(base: str) -> dict[str, Any]:
-    """What GET /metadata?mode=terminology answers; the code systems are found by searching for them."""
+    """What GET /metadata?mode=terminology answers; what is stored or loaded besides is found by asking."""
     return {
         "resourceType": "TerminologyCapabilities",
         "id": "carespine",
@@ -107,7 +108,7 @@ def _terminology(base: str) -> dict[str, Any]:
         "kind": "instance",
         "software": {"name": "Carespine", "version": __version__},
         "implementation": {"description": "Carespine FHIR R4 API", "url": base},
-        "translation": {"needsMap": True},
+        **capabilities(),
     }
 
 

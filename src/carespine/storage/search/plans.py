@@ -129,14 +129,14 @@ async def plan_beside_others(
     connection: Connection, query: Query, reachable: Reachable, arguments: Arguments, *, count: int
 ) -> Plan:
     """The plan of a query that is one of several, all in the order of their resources and with shared arguments."""
-    found = await _conditions(connection, query, reachable, arguments)
+    found = await _conditions(connection, query, reachable, arguments, is_alone=False)
     is_rare = bool(found.keys) and not found.is_listed and await _is_rare(connection, query, found, count)
     where = _where(found, arguments, lead="keys" if is_rare else "order")
     return Plan(where, arguments, (sorting.order(query.sort, query.resource_type),))
 
 
 async def _conditions(
-    connection: Connection, query: Query, reachable: Reachable, arguments: Arguments
+    connection: Connection, query: Query, reachable: Reachable, arguments: Arguments, *, is_alone: bool = True
 ) -> _Found:
     clauses = list(_flat(query.clauses))
     compiler = await Compiler.of(connection, arguments, reachable, datetime.now(UTC), clauses)
@@ -161,11 +161,20 @@ async def _conditions(
     found.others.append(f"({reachable(arguments, 'r')})")
     for clause in clauses:
         if is_of_content(clause):
-            apart = Arguments(*arguments.values)
-            rows = await compiler.of_content(clause, _where(found, apart, lead="order"), apart)
+            rows = await _of_content(compiler, clause, found, arguments if is_alone else None)
             found.others.append(compiler.among("r", rows))
             found.is_listed = True
     return found
+
+
+async def _of_content(
+    compiler: Compiler, clause: Clause, found: _Found, arguments: Arguments | None
+) -> list[tuple[int, int]]:
+    """The rows with the words, among those of the other conditions where these have all the arguments."""
+    if arguments is None:
+        return await compiler.of_content(clause)
+    apart = Arguments(*arguments.values)
+    return await compiler.of_content(clause, _where(found, apart, lead="order"), apart)
 
 
 def _flat(clauses: Iterable[Clause]) -> Iterator[Clause]:

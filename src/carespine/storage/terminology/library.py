@@ -45,6 +45,8 @@ _KINDS = ("CodeSystem", "ConceptMap", "ValueSet")
 _trees: Kept[Tree] = Kept(64 * 1024 * 1024)
 _systems: Kept[MemorySystem] = Kept(500_000)
 _selections: Kept[tuple[Selection, frozenset[str], frozenset[Row]]] = Kept(128 * 1024 * 1024)
+# (URL, version) of a value set -> URLs it was made from, rows that answered, its own row.
+_known: Kept[tuple[frozenset[str], frozenset[Row], ResourceRow]] = Kept(2_000)
 _about = msgspec.msgpack.Decoder(Described).decode
 _R4 = R4Library()
 _ROWS = (
@@ -70,6 +72,9 @@ class StoredLibrary:
         self._asked: set[str] = set()
         self._rows: set[Row] = set()
         self._row_of: dict[int, _Found] = {}
+        # What value sets were asked for by, and what was found unchanged just now.
+        self._named: dict[int, tuple[str, str | None]] = {}
+        self._unchanged: tuple[frozenset[str], frozenset[Row]] | None = None
 
     async def system(self, url: str, version: str | None = None) -> System | Grammar | None:
         release = await self._release(url, version)
@@ -81,10 +86,24 @@ class StoredLibrary:
         return await _R4.system(url, version)
 
     async def value_set(self, url: str, version: str | None = None) -> Tree | None:
-        if found := _best(await self._stored("ValueSet", url), version):
-            self._row_of[id(found.tree)] = found
-            return found.tree
-        return await _R4.value_set(url, version)
+        found = await self._as_before(url, version) or _best(await self._stored("ValueSet", url), version)
+        if found is None:
+            return await _R4.value_set(url, version)
+        self._row_of[id(found.tree)] = found
+        self._named[id(found.tree)] = url, version
+        return found.tree
+
+    async def _as_before(self, url: str, version: str | None) -> _Found | None:
+        """The value set that was found before, where neither it nor what it was made from has changed: one question
+        instead of two."""
+        kept = _known.get((url, version))
+        tree = None if kept is None else _trees.get(kept[2])
+        if kept is None or tree is None or await self._state(kept[0]) != kept[1]:
+            return None
+        self._asked.update(kept[0])
+        self._rows.update(kept[1])
+        self._unchanged = kept[0], kept[1]
+        return _Found(kept[2], tree)
 
     async def concept_map(self, url: str, version: str | None = None) -> Tree | None:
         if found := _best(await self._stored("ConceptMap", url), version):
@@ -120,12 +139,14 @@ class StoredLibrary:
         known = self._row_of.get(id(value_set))  # the tree lives as long as this library holds it
         key = (known.row if known else msgspec.json.encode(value_set), versions.key)
         kept = _selections.get(key)
-        if kept is not None and await self._state(kept[1]) == kept[2]:
+        if kept is not None and (self._unchanged == kept[1:] or await self._state(kept[1]) == kept[2]):
             return self._rebound(kept[0])
         fresh = StoredLibrary(self._connection)
         selection = await select(fresh, value_set, versions)
-        made_from = (selection, frozenset(fresh._asked), frozenset(fresh._rows))
-        _selections.put(key, made_from, weight=_weight(selection))
+        asked, rows = frozenset(self._asked | fresh._asked), frozenset(self._rows | fresh._rows)
+        _selections.put(key, (selection, asked, rows), weight=_weight(selection))
+        if known is not None and id(value_set) in self._named:
+            _known.put(self._named[id(value_set)], (asked, rows, known.row))
         return selection
 
     async def _state(self, urls: Iterable[str]) -> frozenset[Row]:

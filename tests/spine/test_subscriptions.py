@@ -245,7 +245,8 @@ async def until_rows(server: Server, statement: str, expected: tuple[Any, ...]) 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"criteria": "Observation?code=x"}, "URL of a topic"),
+        ({"criteria": "http://example.org/topic"}, "URL of a topic"),
+        ({"criteria": "Observation?code=x", "status": "active"}, "not offered"),
         ({"channel": {"type": "email"}}, "email"),
         ({"channel": {"type": "rest-hook"}}, "endpoint"),
         ({"channel": {"type": "rest-hook", "endpoint": "ftp://x"}}, "endpoint"),
@@ -284,6 +285,19 @@ async def test_a_filter_that_cannot_be_is_refused_with_the_reason(
     reply = await shared.write("Subscription/wrong", tree)
     assert reply.status_code == 422, reply.text
     assert words in reply.text
+
+
+async def test_a_subscription_to_a_search_is_kept_and_nobody_is_notified(
+    shared: Server, hook: Source
+) -> None:
+    path = await subscribed(shared, hook, "was-topic", filters=("Observation?code=plain",))
+    tree = subscription("was-topic", hook.address + path) | {"criteria": "Observation?code=plain"}
+    del tree["channel"]["_payload"]
+    for status in ("requested", "error", "off"):
+        assert (await shared.write("Subscription/was-topic", tree | {"status": status})).status_code == 200
+        assert (await shared.get("Subscription/was-topic")).json()["status"] == status
+    assert await shared.rows("select 1 from subscription where id = 'was-topic'") == []
+    assert (await shared.get("Subscription/was-topic/$status")).status_code == 404
 
 
 async def test_topics_are_listed_in_the_capability_statement(shared: Server) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from carespine.fhir.search import added
+from carespine.fhir.subscriptions.asked import names_topic
 from carespine.kernel import nhs_number
 from carespine.kernel.errors import Conflict, Unprocessable
 from carespine.kernel.ids import patient_key
@@ -45,6 +46,8 @@ async def file(tx: Connection, tree: dict[str, Any]) -> None:
             await _file_organisation(tx, tree)
         case "Consent":
             await consent.file(tx, tree)
+        case "Subscription" if not names_topic(tree):
+            await subscriptions.remove(tx, tree["id"])
         case "SearchParameter":
             await _file_parameter(tx, tree)
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from carespine.fhir.subscriptions.asked import MASK, Asked, asked, query_of
+from carespine.fhir.subscriptions.asked import MASK, Asked, asked, names_topic, query_of
 from carespine.kernel.errors import Unprocessable
 from carespine.security import confidentiality, locating, restriction
+from carespine.security.actor import Actor, system_job
 from carespine.security.visit import Visit
 from carespine.storage import subscriptions
 from carespine.storage.sql import Arguments
@@ -18,17 +19,22 @@ from carespine.storage.types import type_number
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from carespine.security.actor import Actor
     from carespine.storage.database import Connection
 
 TYPE = "Subscription"
+# The server's own writes: they follow what it did, and ask for nothing.
+OWN_JOB = system_job("subscriptions")
 Version = tuple[str, str, int]  # type, id, version
 
 
 def take_in(tree: dict[str, Any], actor: Actor) -> Asked | None:
     """What a Subscription asks for, before it is stored: its headers are masked in the tree, and one that a client
-    calls active is requested, since only the server can say that it is. None for another type, or our own write."""
-    if tree["resourceType"] != TYPE or actor.kind == "system":
+    calls active is requested, since only the server can say that it is. None for another type, for a search, and for
+    our own write."""
+    if tree["resourceType"] != TYPE or actor.id == OWN_JOB.id:
+        return None
+    if not names_topic(tree):
+        _demand_inert(tree)
         return None
     if tree["status"] == "error":
         raise Unprocessable(
@@ -41,6 +47,16 @@ def take_in(tree: dict[str, Any], actor: Actor) -> Asked | None:
         masked = [f"{header.partition(':')[0]}: {MASK}" for header in found.headers]
         tree["channel"] = {**tree["channel"], "header": masked}
     return found
+
+
+def _demand_inert(tree: dict[str, Any]) -> None:
+    """A Subscription to a search is kept as any resource, and nobody is notified: it can be anything but active."""
+    if tree["status"] == "active":
+        raise Unprocessable(
+            "Subscriptions to a search are not offered: criteria is the URL of a topic, as the CapabilityStatement "
+            "lists them.",
+            expression="Subscription.criteria",
+        )
 
 
 async def file(tx: Connection, tree: dict[str, Any], wanted: Asked, actor: Actor, purpose: str) -> None:

@@ -36,6 +36,11 @@ class Asked:
     end: str | None
 
 
+def names_topic(tree: dict[str, Any]) -> bool:
+    """Whether `criteria` is the URL of a topic; else it is a search, as plain R4 has it, which is not offered."""
+    return "://" in tree["criteria"].partition("?")[0] or tree["criteria"].startswith("urn:")
+
+
 def asked(tree: dict[str, Any]) -> Asked:
     """Read a Subscription; raises Unprocessable with what is wrong with it."""
     channel = tree["channel"]

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from carespine.fhir.subscriptions import notification
 from carespine.fhir.subscriptions.notification import About, Event
-from carespine.security.actor import ADMINISTRATION, system_job
+from carespine.security.actor import ADMINISTRATION
+from carespine.security.subscribing import OWN_JOB
 from carespine.spine.jobs.handle import actor_of
 from carespine.storage import subscriptions as stored
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from carespine.security.tokens import TokenService
     from carespine.storage.database import Database
     from carespine.storage.subscriptions import SubscriptionRow
-
-_JOB = system_job("subscriptions")
 
 
 class Telling:
@@ -73,7 +72,7 @@ class Telling:
 
     async def move(self, row: SubscriptionRow, state: str, *, failure: str | None = None) -> None:
         """Put a subscription into a state, and say so in its Subscription."""
-        async with self._door.enter(_JOB, purpose=ADMINISTRATION) as session:
+        async with self._door.enter(OWN_JOB, purpose=ADMINISTRATION) as session:
             tree = await session.read("Subscription", row.id)
             tree["status"] = state
             tree.pop("error", None)

@@ -25,6 +25,11 @@ def pytest_pycollect_makeitem(name: str, obj: object) -> None:
         pytest.mark.anyio(obj)
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """A case of bytes is named by their number: their signs may hold the time, and both processes name alike."""
+    return f"{len(val)}-bytes" if isinstance(val, bytes) else None
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"

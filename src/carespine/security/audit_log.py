@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from carespine.storage.database import Connection, Database
 
 _COLUMNS = ["patient", "recorded", "body"]
+# A statement that is prepared costs less than a COPY, which is prepared each time, until there are many rows.
+_FEW = 20
+_INSERT = (
+    "insert into audit_event (patient, recorded, body) "
+    "select * from unnest($1::bigint[], $2::timestamptz[], $3::bytea[])"
+)
 
 
 class AuditLog:
@@ -29,9 +35,11 @@ class AuditLog:
 
     async def append(self, tx: Connection, events: Sequence[Event]) -> None:
         """Store the events with the caller's transaction: both stand or neither does."""
-        await tx.copy_records_to_table(
-            "audit_event", records=[self._row(event) for event in events], columns=_COLUMNS
-        )
+        rows = [self._row(event) for event in events]
+        if len(rows) > _FEW:
+            await tx.copy_records_to_table("audit_event", records=rows, columns=_COLUMNS)
+        elif rows:
+            await tx.execute(_INSERT, *(list(column) for column in zip(*rows, strict=True)))
 
     async def record(self, events: Sequence[Event]) -> None:
         """Store the events now; those of requests that arrive meanwhile share one commit."""

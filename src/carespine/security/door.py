@@ -52,11 +52,15 @@ class Door:
         return item
 
     @asynccontextmanager
-    async def enter(self, actor: Actor, *, purpose: str) -> AsyncIterator[Session]:
-        """A visit that may write: one transaction, with its audit events; rolled back on any error."""
+    async def enter(self, actor: Actor, *, purpose: str, searches: bool = True) -> AsyncIterator[Session]:
+        """A visit that may write: one transaction, with its audit events; rolled back on any error.
+
+        A visit that searches for nothing, but names what it reads and writes, says so and is spared the planning.
+        """
         session: Session | None = None
+        begin = self._database.transaction if searches else self._database.planned_transaction
         try:
-            async with self._database.transaction() as tx:
+            async with begin() as tx:
                 session = Session(tx, actor, purpose, self._clock)
                 session.validator = self._validator
                 yield session

@@ -131,6 +131,23 @@ class Database:
         async with self.connection() as connection, connection.transaction():
             yield connection
 
+    @asynccontextmanager
+    async def planned_transaction(self) -> AsyncIterator[Connection]:
+        """A transaction whose statements keep their plans: for those that find rows by their keys.
+
+        Making a plan takes longer than storing one resource. A search has to be planned for its values, and does not
+        belong here; nor does a transaction within it, which the driver refuses.
+        """
+        async with self.connection() as connection:
+            try:
+                await connection.execute("begin; set local plan_cache_mode = force_generic_plan")
+                yield connection
+                await connection.execute("commit")
+            except BaseException:
+                with suppress(*_AWAY):  # a connection that was lost has rolled back
+                    await connection.execute("rollback")
+                raise
+
 
 async def retrying(attempt: Callable[[], Awaitable[T]]) -> T:
     """Run `attempt` (a whole transaction) again when another transaction got in its way.

@@ -25,11 +25,26 @@ COLUMNS: dict[str, list[str]] = {
     "index_text": ["value"],
     "index_position": ["latitude", "longitude"],
 }
+_POSITIONED = "index_position"  # belongs to no parameter but `near`
+# The types of the columns behind patient and rid, in their order.
+TYPES: dict[str, list[str]] = {
+    "index_date": ["bigint", "bigint", "bigint"],
+    "index_number": ["bigint", "double precision", "double precision"],
+    "index_quantity": ["bigint", "bigint", "double precision", "double precision"],
+    "index_string": ["bigint", "text"],
+    "index_text": ["bigint", "text"],
+    "index_position": ["double precision", "double precision"],
+}
 # Where a period is open: before and after everything that microseconds can count.
 FIRST, LAST = -(2**62), 2**62
 URI = ":uri"
 # PostgreSQL refuses index entries of more than 2,704 bytes; what is searched is shorter than this by far.
 LONGEST_VALUE = 600
+
+
+def columns(table: str) -> list[str]:
+    """The columns of an index table behind patient and rid."""
+    return COLUMNS[table] if table == _POSITIONED else ["param", *COLUMNS[table]]
 
 
 def unit_number(system: str, code: str, printed: str) -> int:

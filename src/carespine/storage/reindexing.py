@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from carespine.fhir import json_text
 from carespine.fhir.search import index
 from carespine.storage import index_rows
-from carespine.storage.resources import POSITIONED, stored
+from carespine.storage.resources import stored
 from carespine.storage.rows import Write
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def _reindex(connection: psycopg.Connection[Any], rows: list[Any]) -> None:
             [(number, *row) for number, row in index_rows.units_of(writes).items()],
         )
         for table, found in index_rows.rows_of(writes).items():
-            columns = ["patient", "rid", *POSITIONED.get(table, ["param"]), *index_rows.COLUMNS[table]]
+            columns = ["patient", "rid", *index_rows.columns(table)]
             with cursor.copy(f"copy {table} ({', '.join(columns)}) from stdin".encode()) as copy:
                 for row in found:
                     copy.write_row(row)

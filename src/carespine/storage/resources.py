@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from carespine.storage import index_rows
 from carespine.storage.bodies import pack, unpack
 from carespine.storage.rows import Stored, Write
+from carespine.storage.single_write import save_one
 from carespine.storage.sql import Arguments
 from carespine.storage.types import type_name, type_number
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from carespine.storage.database import Connection
 
 _COLUMNS = "type, id, version, updated, deleted, body, patient, rid"
-# The positions of a resource belong to no parameter but `near`.
-POSITIONED: dict[str, list[str]] = {"index_position": []}
 
 
 def stored(row: asyncpg.Record | Sequence[Any]) -> Stored:
@@ -109,6 +108,9 @@ async def save(tx: Connection, writes: Sequence[Write]) -> None:
     The caller has locked every `previous`. A new resource whose (type, id) appeared meanwhile raises
     asyncpg.UniqueViolationError: run the transaction again.
     """
+    if len(writes) == 1:
+        await save_one(tx, writes[0])
+        return
     updates = [write for write in writes if write.previous is not None]
     creates = [write for write in writes if write.previous is None]
     if updates:
@@ -176,7 +178,7 @@ async def save_index(tx: Connection, writes: Sequence[Write]) -> None:
     """Add the index rows of writes whose old ones are gone."""
     for table, rows in index_rows.rows_of(writes).items():
         if rows:
-            columns = ["patient", "rid", *POSITIONED.get(table, ["param"]), *index_rows.COLUMNS[table]]
+            columns = ["patient", "rid", *index_rows.columns(table)]
             await tx.copy_records_to_table(table, records=rows, columns=columns)
     await _save_units(tx, index_rows.units_of(writes))
 

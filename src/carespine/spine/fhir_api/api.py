@@ -52,6 +52,8 @@ _ON_RESOURCE: dict[str, tuple[Interaction, bool]] = {
     "DELETE": (interactions.delete, True),
 }
 _NO_IDS = ("_search", "_history")
+# They name the resource that they write; a create does too, unless it has a condition.
+_BY_NAME = (interactions.create, interactions.update, interactions.delete)
 _UTF8 = ("utf-8", "utf8")
 
 
@@ -115,7 +117,8 @@ class FhirApi:
             return await interaction(session, exchange)
 
     async def _write(self, interaction: Interaction, exchange: Exchange) -> Answer:
-        async with self._door.enter(exchange.actor, purpose=exchange.purpose) as session:
+        searches = interaction not in _BY_NAME or "if-none-exist" in exchange.headers
+        async with self._door.enter(exchange.actor, purpose=exchange.purpose, searches=searches) as session:
             return await interaction(session, exchange)
 
     async def _bundle(self, exchange: Exchange) -> Answer:
@@ -127,23 +130,29 @@ class FhirApi:
                 "The base URL takes GET with a search, and POST with a batch or transaction Bundle.",
                 headers=methods.allow(()),
             )
-        kind = codec.decode(exchange.body, "Bundle").get("type")
+        bundle = codec.decode(exchange.body, "Bundle")
+        kind = bundle.get("type")
         if kind == "batch":
-            return await bundles.batch(exchange, codec.decode(exchange.body, "Bundle"), self._perform)
+            return await bundles.batch(exchange, bundle, self._perform)
         if kind != "transaction":
             raise Invalid(
                 f"A Bundle posted here is a batch or a transaction, not {kind!r}.", expression="Bundle.type"
             )
-        return await retrying(lambda: self._transaction(exchange))
+        fresh = [bundle]  # a transaction writes ids into its resources: it is read anew to be tried again
+        return await retrying(
+            lambda: self._transaction(
+                exchange, fresh.pop() if fresh else codec.decode(exchange.body, "Bundle")
+            )
+        )
 
-    async def _transaction(self, exchange: Exchange) -> Answer:
+    async def _transaction(self, exchange: Exchange, bundle: dict[str, Any]) -> Answer:
         async with self._door.enter(exchange.actor, purpose=exchange.purpose) as session:
 
             async def inside(part: Exchange) -> Answer:
                 interaction, _ = _route(part)
                 return await interaction(session, part)
 
-            return await bundles.transaction(session, exchange, codec.decode(exchange.body, "Bundle"), inside)
+            return await bundles.transaction(session, exchange, bundle, inside)
 
 
 def _own_definition(exchange: Exchange) -> dict[str, Any] | None:

@@ -1,11 +1,12 @@
 """Measures the FHIR server beside the goals: reading, writing, transactions, loading, searching, start, memory, disk.
 
-    python benchmarks/fhir_server.py [--full] [--workers N] [--copies N]
+    python benchmarks/fhir_server.py [--full] [--workers N] [--copies N] [--markdown FILE]
 
 Starts `carespine serve --open` on a free loopback port with an embedded database in a temporary folder, and drives
 it from this process. Rates and times are medians of three runs; disk and memory are read once. By default each run
 stores a third of the corpus and lasts 2.5 seconds (a good minute in all); with `--full`, a whole copy and 10
-seconds. `--copies` adds copies (under new ids) before anything is measured.
+seconds, and the searches again at ten times the size. `--copies` adds copies (under new ids) before anything is
+measured; `--markdown` writes the table to a file as well.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import statistics
 import tempfile
 from collections.abc import Callable, Coroutine
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,7 @@ from fhir_load.client import Run
 from fhir_load.report import Row
 
 RUNS = 3
+_TIMES = 9  # by how much the corpus grows for the question whether searches stay as fast
 _SEARCH_P99_MS = 150
 _TRANSACTED = 1_000_000  # the first copy number that is sent as transactions, beyond those that are loaded
 
@@ -33,7 +37,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="carespine-bench-") as folder:
         Path(folder).chmod(0o755)
         rows = measure(Path(folder), options)
-    print(report.table(rows))
+    print(table := report.table(rows))
+    if options.markdown:
+        about = f"{report.machine()}, {options.workers} workers, {corpus.name()}, {date.today().isoformat()}"  # noqa: DTZ011
+        options.markdown.write_text(f"{about}\n\n{table}\n")
 
 
 def _options() -> argparse.Namespace:
@@ -42,6 +49,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--full", action="store_true", help="whole copies of the corpus and longer runs")
     parser.add_argument("--workers", type=int, default=2, help="server processes (default 2)")
+    parser.add_argument("--markdown", type=Path, help="file that the table is written to as well")
     parser.add_argument("--copies", type=int, default=0, help="copies of the corpus loaded beforehand")
     return parser.parse_args()
 
@@ -58,9 +66,13 @@ def measure(folder: Path, options: argparse.Namespace) -> list[Row]:
         trees = [tree for bundle in _part(0, 0, options) for tree in corpus.resources(bundle)]
         rows.append(_disk(running))
         rows += _reading(running.port, trees, seconds)
-        rows += _searching(running.port, trees, seconds)
+        rows.append(_everything(running.port, trees, seconds))
+        small = _searches(running.port, trees, seconds)
+        rows += _searching(small)
         rows += _looping(running.port, trees, seconds)
         rows.append(_transacting(running.port, options))
+        if options.full:
+            rows += _growing(data, folder / "corpus.ndjson", running.port, trees, seconds, small)
         memory = running.worker_memory_mb()
     finally:
         running.stop()
@@ -125,8 +137,46 @@ def _reading(port: int, trees: list[corpus.Tree], seconds: float) -> list[Row]:
     ]
 
 
-def _searching(port: int, trees: list[corpus.Tree], seconds: float) -> list[Row]:
-    runs = _runs(lambda: work.search(port, trees, seconds))
+def _everything(port: int, trees: list[corpus.Tree], seconds: float) -> Row:
+    runs = _runs(lambda: work.everything(port, trees, seconds))
+    size = sum(run.resources for run in runs) / max(1, sum(run.done for run in runs))
+    errors = sum(run.errors for run in runs)
+    name = f"Patient $everything, {size:.0f} resources on average, {work.ASKERS} at once"
+    return Row(name, "req/s", tuple(run.rate for run in runs), 60, note=f"{errors} errors")
+
+
+def _searches(port: int, trees: list[corpus.Tree], seconds: float) -> list[Run]:
+    return _runs(lambda: work.search(port, trees, seconds))
+
+
+def _growing(
+    data: Path, file: Path, port: int, trees: list[corpus.Tree], seconds: float, small: list[Run]
+) -> list[Row]:
+    """No cliff: the median of each family at ten times the size, against the median before."""
+    for copy in range(_TIMES):
+        corpus.write_ndjson(
+            file, [b for run in range(RUNS) for b in corpus.bundles(2_000 + copy * RUNS + run)]
+        )
+        server.load(data, file)
+    large = _searches(port, trees, seconds)
+    return [
+        Row(
+            f"search by {family}: median at ten times the size, to the median before",
+            "times",
+            (_median(large, family) / _median(small, family),),
+            1.3,
+            least=True,
+            note=f"{_median(small, family):.1f} ms, then {_median(large, family):.1f} ms",
+        )
+        for family in sorted(small[0].times)
+    ]
+
+
+def _median(runs: list[Run], family: str) -> float:
+    return statistics.median(run.percentile_ms(0.5, family) for run in runs)
+
+
+def _searching(runs: list[Run]) -> list[Row]:
     name = f"search mix, {work.SEARCHERS} users"
     families = sorted(runs[0].times)
     return [

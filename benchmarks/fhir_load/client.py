@@ -46,13 +46,16 @@ class Connection(asyncio.Protocol):
             answer, self._answer = self._answer, None
             answer.set_result((status, head, body))
 
+    token = ""  # an access token that every request of every connection carries
+
     async def ask(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes, bytes]:
         """Status, head and body of the answer to one request below /fhir."""
         if self._transport is None or self._transport.is_closing():
             raise ConnectionResetError("The server closed the connection.")
         self._answer = asyncio.get_running_loop().create_future()
         media = f"content-type: application/fhir+json\r\ncontent-length: {len(body)}\r\n" if body else ""
-        head = f"{method} /fhir/{path} HTTP/1.1\r\nhost: localhost\r\n{media}\r\n"
+        signed = f"authorization: Bearer {self.token}\r\n" if self.token else ""
+        head = f"{method} /fhir/{path} HTTP/1.1\r\nhost: localhost\r\n{signed}{media}\r\n"
         self._transport.write(head.encode() + body)
         return await self._answer
 
@@ -68,6 +71,7 @@ class Run:
     seconds: float = 0.0
     done: int = 0
     errors: int = 0
+    resources: int = 0
     times: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
     @property

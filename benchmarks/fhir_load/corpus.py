@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import re
 from functools import cache
 from pathlib import Path
@@ -12,7 +13,10 @@ from typing import Any
 from carespine.demo import practice
 from carespine.fhir import codec
 
-SYNTHEA = Path(__file__).parents[3] / "shared/data/synthea/bundles.ndjson.gz"
+# CARESPINE_CORPUS names another file of the same kind: one transaction Bundle a line, gzipped.
+SYNTHEA = Path(
+    os.environ.get("CARESPINE_CORPUS", Path(__file__).parents[3] / "shared/data/synthea/bundles.ndjson.gz")
+)
 _UUID = re.compile(r"\b([0-9a-f]{8})(-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\b")
 # A string that is an id, or ends in one after a slash: Type/id, a fullUrl.
 _NAMED = re.compile(r'"((?:[^"\\\s]*/)?)([A-Za-z0-9.-]+)"')

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from fhir_load.client import Connection, Run, drive, timed
 from fhir_load.corpus import Tree
 
-READERS, WRITERS, SEARCHERS, SENDERS = 16, 16, 30, 4
+READERS, WRITERS, SEARCHERS, SENDERS, ASKERS = 16, 16, 30, 4, 4
 LOOP_TYPES = (
     "Patient",
     "Observation",
@@ -89,6 +89,18 @@ async def search(port: int, trees: list[Tree], seconds: float) -> Run:
         return True
 
     return await drive(port, SEARCHERS, seconds, step)
+
+
+async def everything(port: int, trees: list[Tree], seconds: float) -> Run:
+    """GET Patient/id/$everything, patients drawn at random; the run counts the resources that came."""
+    patients = _cycle([f"Patient/{t['id']}/$everything" for t in trees if t["resourceType"] == "Patient"])
+
+    async def step(connection: Connection, run: Run, _user: int) -> bool:
+        _, _, body = await timed(connection, run, "", "GET", next(patients))
+        run.resources += body.count(b'"fullUrl":')
+        return True
+
+    return await drive(port, ASKERS, seconds, step)
 
 
 def _cycle(queries: list[str]) -> Iterator[str]:

@@ -13,9 +13,9 @@ from typing import Any
 from carespine.demo import practice
 from carespine.fhir import codec
 
-# CARESPINE_CORPUS names another file of the same kind: one transaction Bundle a line, gzipped.
+# BENCH_CORPUS names another file of the same kind: one transaction Bundle a line, gzipped.
 SYNTHEA = Path(
-    os.environ.get("CARESPINE_CORPUS", Path(__file__).parents[3] / "shared/data/synthea/bundles.ndjson.gz")
+    os.environ.get("BENCH_CORPUS", Path(__file__).parents[3] / "shared/data/synthea/bundles.ndjson.gz")
 )
 _UUID = re.compile(r"\b([0-9a-f]{8})(-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\b")
 # A string that is an id, or ends in one after a slash: Type/id, a fullUrl.

@@ -19,6 +19,7 @@ from carespine.kernel.errors import Unavailable
 from carespine.security.actor import system_job
 from carespine.spine.load_helpers import Helpers
 from carespine.spine.loading import Loaded, load_files
+from carespine.spine.validating.levels import levels
 
 JOB = system_job("load")
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
@@ -29,9 +30,11 @@ def lines(patients: int) -> list[bytes]:
     return [codec.encode(entry["resource"]) for bundle in bundles for entry in bundle["entry"]]
 
 
-async def shared(server: Server, url: str, paths: list[Path], told: list[int]) -> Loaded:
+async def shared(
+    server: Server, url: str, paths: list[Path], told: list[int], *, validation: str = "structure"
+) -> Loaded:
     helpers = Helpers.fork(2)
-    helpers.url = url
+    helpers.url, helpers.validation = url, levels(validation)
     try:
         return await load_files(server.platform.door, JOB, paths, told.append, helpers=helpers)
     finally:
@@ -90,6 +93,19 @@ async def test_the_later_line_has_the_last_word_and_each_refusal_names_its_line_
     assert names == ["last", *(f"family{1_160 + n}" for n in range(1, 40))]
 
 
+async def test_what_writes_are_validated_for_holds_in_every_process(
+    server: Server, database_url: str, tmp_path: Path
+) -> None:
+    contact = [
+        {"gender": "female"}
+    ]  # R4 pat-1: a contact has at least a name, a telecom, an address or a party
+    path = tmp_path / "one.ndjson"
+    path.write_bytes(codec.encode({"resourceType": "Patient", "id": "p", "contact": contact}))
+    loaded = await shared(server, database_url, [path], [], validation="structure,Patient=full")
+    assert (loaded.stored, len(loaded.refused)) == (0, 1)
+    assert (await shared(server, database_url, [path], [])).stored == 1
+
+
 async def test_a_transaction_between_the_lines_finds_what_came_before_it(
     server: Server, database_url: str, tmp_path: Path
 ) -> None:
@@ -123,7 +139,7 @@ async def test_a_process_that_is_killed_is_said_and_nothing_of_its_share_is_half
     path = tmp_path / "all.ndjson"
     path.write_bytes(b"\n".join(lines(patients=15)))
     helpers = Helpers.fork(2)
-    helpers.url = database_url
+    helpers.url, helpers.validation = database_url, levels("structure")
     os.kill(helpers.pids[0], signal.SIGKILL)
     try:
         with pytest.raises(Unavailable, match="ended unexpectedly"):
@@ -141,6 +157,7 @@ async def test_a_database_that_is_away_is_said(server: Server, tmp_path: Path) -
     path = tmp_path / "one.ndjson"
     path.write_bytes(b'{"resourceType":"Patient","id":"p"}')
     helpers = Helpers.fork(1)
+    helpers.validation = levels("structure")
     helpers.url = f"postgresql://nobody@/nothing?host={tmp_path}"
     try:
         with pytest.raises(Unavailable):

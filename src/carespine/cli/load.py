@@ -43,7 +43,7 @@ def load(
 
     async def run(url: str) -> Loaded:
         if helpers is not None:
-            helpers.url = url
+            helpers.url, helpers.validation = url, chosen.validation_levels
         platform = Platform.build(chosen, url)
         await platform.open()
         try:

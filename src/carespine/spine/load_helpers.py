@@ -27,11 +27,13 @@ from carespine.kernel.errors import CarespineError, Unavailable
 from carespine.security.audit_log import AuditLog
 from carespine.security.door import Door
 from carespine.spine.batches import Loaded, batches
+from carespine.spine.reindexing.parameters import KnownParameters
+from carespine.spine.validating.service import Validator
 from carespine.storage.bodies import pack, unpack
 from carespine.storage.database import Database
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from carespine.security.actor import Actor
 
@@ -82,10 +84,11 @@ class _Helper:
 class Helpers:
     """The processes. `fork()` first of all; then `begin()` within the event loop; `end()` in any case.
 
-    `url` is their database: to be set before they begin.
+    `url` is their database, `validation` the level of each type (security's Validator): to be set before they begin.
     """
 
     url: str
+    validation: Mapping[str, str]
 
     def __init__(self, helpers: Sequence[_Helper]) -> None:
         self._helpers = list(helpers)
@@ -120,7 +123,7 @@ class Helpers:
         self._progress, self._loaded = progress, loaded
         for helper in self._helpers:
             helper.reader, helper.writer = await asyncio.open_connection(sock=helper.socket)
-            _send(helper.writer, ["begin", self.url, pickle.dumps(actor)])
+            _send(helper.writer, ["begin", self.url, pickle.dumps(actor), dict(self.validation)])
             self._listening.append(asyncio.create_task(self._listen(helper)))
 
     async def add(self, place: str, text: bytes, name: str) -> None:
@@ -222,16 +225,19 @@ async def _serve(sock: socket.socket) -> None:
     begin = await _receive(reader)
     if not begin:
         return
-    _, url, actor = begin
+    _, url, actor, validation = begin
     database = Database(url)
+    parameters = KnownParameters(database)
     try:
         await database.open()
-        door = Door(database, AuditLog(database, clock.now), clock.now)
+        await parameters.start()
+        door = Door(database, AuditLog(database, clock.now), clock.now, Validator(validation))
         await _work(door, pickle.loads(actor), reader, writer)  # noqa: S301 -- from the process that forked this one
     except CarespineError as error:
         _send(writer, ["failed", type(error).__name__, error.message])
         await writer.drain()
     finally:
+        await parameters.stop()
         await database.close()
 
 

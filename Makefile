@@ -7,10 +7,10 @@ ARGS ?=
 PYTEST := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench crash docs build browser lock clean
+.PHONY: help setup demo test check check-security attack bench crash docs build browser lock clean
 
 help: ## This list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
 
 setup: $(STAMP) .setup/frontend ## Make .venv with everything, and build the front end
 
@@ -47,6 +47,14 @@ check: setup ## Format, lint, types, layers, generated pages
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python tools/generate_docs.py --check
+
+attack: setup ## The whole attack pack, its matrix of 2,520 questions included
+	@ATTACK=full $(BIN)/pytest -q tests/attack
+
+check-security: setup ## bandit's rules, the boundaries, known faults of the locked packages
+	@$(BIN)/ruff check --select S src tools
+	@$(BIN)/pytest -q tests/security/test_security_one_door.py tests/standards/test_standards_egress.py
+	@$(if $(OFFLINE),echo "Known faults of the packages were not looked up (OFFLINE).",$(BIN)/uv tool run --quiet pip-audit --disable-pip --require-hashes --requirement requirements.lock)
 
 bench: setup ## Every benchmark, one after the other
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done

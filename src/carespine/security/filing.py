@@ -9,7 +9,7 @@ from carespine.fhir.subscriptions.asked import names_topic
 from carespine.kernel import nhs_number
 from carespine.kernel.errors import Conflict, Unprocessable
 from carespine.kernel.ids import patient_key
-from carespine.security import consent, relationships
+from carespine.security import consent, narratives, relationships
 from carespine.security.audit_event import ODS_SYSTEM
 from carespine.storage import search_parameters, subscriptions
 from carespine.storage.search_parameters import ParameterRow
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 def demand(tree: dict[str, Any]) -> None:
     """Refuse what R4's structure permits and this record must not hold: an NHS number that cannot be one."""
+    narratives.demand(tree)
     if tree["resourceType"] != "Patient":
         return
     for position, identifier in enumerate(tree.get("identifier", ())):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from profile_package import CASES, PROFILES, Case, archive_of, url, write_archive, write_folder
@@ -65,6 +66,43 @@ def test_a_profile_that_is_not_known_is_an_error_when_asked_for_and_a_warning_wh
         issue.severity for issue in validate(tree, ["http://x.org/q"]) if "profile http" in issue.diagnostics
     }
     assert found == {"error", "warning"}
+
+
+def pressure(systolic: str = "8480-6", unit: str = "mm[Hg]") -> dict[str, Any]:
+    """An Observation as R4's own profile of blood pressure wants it."""
+    loinc, ucum = "http://loinc.org", "http://unitsofmeasure.org"
+
+    def part(code: str, unit: str, value: int) -> dict[str, Any]:
+        quantity = {"value": value, "unit": "mmHg", "system": ucum, "code": unit}
+        return {"code": {"coding": [{"system": loinc, "code": code}]}, "valueQuantity": quantity}
+
+    category = "http://terminology.hl7.org/CodeSystem/observation-category"
+    return {
+        "resourceType": "Observation",
+        "status": "final",
+        "category": [{"coding": [{"system": category, "code": "vital-signs"}]}],
+        "code": {"coding": [{"system": loinc, "code": "85354-9"}]},
+        "subject": {"reference": "Patient/1"},
+        "effectiveDateTime": "2026-11-01",
+        "component": [part(systolic, unit, 120), part("8462-4", "mm[Hg]", 80)],
+    }
+
+
+@pytest.mark.parametrize(
+    ("tree", "words"),
+    [
+        (pressure(), ""),
+        (pressure(systolic="8867-4"), "has no component (slice SystolicBP)"),
+        (pressure(unit="kPa"), "fixes it to 'mm[Hg]'"),
+    ],
+)
+def test_r4s_own_profile_of_blood_pressure_tells_its_components_apart(
+    tree: dict[str, Any], words: str
+) -> None:
+    issues = validate(tree, ["http://hl7.org/fhir/StructureDefinition/bp"])
+    errors = [issue.diagnostics for issue in issues if issue.severity == "error"]
+    assert errors == [] if not words else any(words in each for each in errors), errors
+    assert not any("cannot be put" in issue.diagnostics for issue in issues)
 
 
 def test_must_support_is_reported_where_asked_for(folder: Path) -> None:

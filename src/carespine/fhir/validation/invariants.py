@@ -25,8 +25,11 @@ OPEN = frozenset(
         "ras-2",  # a prediction in words has no probability to compare
     }
 )
-# R4 writes the System type where the element has FHIR's own.
-CORRECTED = {"answer is Boolean": "answer is boolean"}
+# R4 writes the System type where the element has FHIR's own, and `in`, which takes one item, for several.
+CORRECTED = {
+    "answer is Boolean": "answer is boolean",
+    "(when in ('C' | 'CM' | 'CD' | 'CV')).not()": "when.where($this in ('C' | 'CM' | 'CD' | 'CV')).empty()",
+}
 # Kept by the structure already: an element has a value or children.
 KEPT_BY_STRUCTURE = frozenset({"ele-1"})
 _CONSTANTS = frozenset({"ucum", "sct", "loinc"})

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
-from carespine.fhir.fhirpath import narrative
+from carespine.fhir.fhirpath import narrative, ucum
 from carespine.fhir.validation.scope import Scope, contained
 
 # The problem in words, or None.
@@ -88,6 +89,27 @@ def _local_reference(value: Any, scope: Scope) -> str | None:
     return f"{reference} is not there, {there}"
 
 
+def _range(value: Any, _scope: Scope) -> str | None:
+    """rng-2. R4's expression has no answer for units that are only written, such as `years` without a code."""
+    low, high = value.get("low", {}), value.get("high", {})
+    if "value" not in low or "value" not in high:
+        return None
+    least, most = Decimal(low["value"]), Decimal(high["value"])
+    if any(low.get(name) != high.get(name) for name in ("system", "code", "unit")):
+        units = [ucum.unit(str(each.get("code"))) for each in (low, high)]
+        if low.get("system") != ucum.SYSTEM or high.get("system") != ucum.SYSTEM or None in units:
+            return None  # different units that cannot be converted: nothing can be told
+        first, second = (each for each in units if each is not None)
+        if first.dimensions != second.dimensions:
+            return "they are of different kinds"
+        return _above(first.in_base(least), second.in_base(most), low, high)
+    return _above(least, most, low, high)
+
+
+def _above(least: Any, most: Any, low: Any, high: Any) -> str | None:
+    return f"{low['value']} is more than {high['value']}" if least > most else None
+
+
 _DOM_3 = (
     "contained.where((('#'+id in (%resource.descendants().reference | %resource.descendants().as(canonical) "
     "| %resource.descendants().as(uri) | %resource.descendants().as(url))) or descendants().where(reference "
@@ -105,5 +127,6 @@ NATIVE: dict[tuple[str, str], NativeRule] = {
     ("txt-1", "htmlChecks()"): NativeRule(_narrative),
     ("txt-2", "htmlChecks()"): NativeRule(_narrative_content),
     ("dom-3", _DOM_3): NativeRule(_contained_used, frozenset({"contained"})),
+    ("rng-2", "low.empty() or high.empty() or (low <= high)"): NativeRule(_range, frozenset({"low"})),
     ("ref-1", _REF_1): NativeRule(_local_reference, frozenset({"reference"})),
 }

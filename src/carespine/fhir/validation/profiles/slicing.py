@@ -128,9 +128,10 @@ def _rule_step(
 ) -> list[tuple[Rule, Profile]]:
     match kind:
         case "child":
-            own = _child(rule, argument, profile)
-            if own is not None:
-                return [(own, profile)]
+            # What the slices of the element on the way say counts too: R4's blood pressure fixes its codes there.
+            own = [_child(each, argument, profile) for each in (rule, *rule.slices)]
+            if any(each is not None for each in own):
+                return [(each, profile) for each in own if each is not None]
             return [
                 (child, inner)
                 for inner in checker.profiles(url for each in rule.types for url in each.profiles)

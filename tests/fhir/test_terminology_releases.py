@@ -26,6 +26,7 @@ from release_files import (
 
 from carespine.fhir.terminology import driving, ecl, masks, releases
 from carespine.fhir.terminology.memory import MemorySystem
+from carespine.fhir.terminology.models import Concept, Described
 from carespine.fhir.terminology.releases import Release
 from carespine.kernel.errors import Invalid, Unprocessable
 
@@ -77,6 +78,11 @@ def test_a_snapshot_is_read_from_a_folder_or_a_zip_with_the_preferred_terms(tmp_
         (f">>! {LIMB_BONE}", [LIMB_BONE, BONE]),
         (f"^ {REFSET}", [BREAK, SHIN]),
         (f"< ^ {REFSET}", [SHIN_BREAK]),
+        ("^ *", [BREAK, SHIN]),
+        (f"<< {BONE} AND < *", [BONE, LIMB_BONE, SHIN]),
+        (f"<< {BONE} AND > *", [BONE, LIMB_BONE]),
+        ("* MINUS < *", [rf2.ROOT]),
+        ("* MINUS << *", []),
         (f"<< {HURT} AND ^ {REFSET}", [BREAK]),
         (f"{BONE} OR {HURT} OR {CUT}", [BONE, HURT, CUT]),
         (f"<< {HURT} MINUS << {BREAK}", [HURT, CUT]),
@@ -119,6 +125,17 @@ def test_what_is_no_constraint_is_refused_with_its_place(
 ) -> None:
     with pytest.raises(Unprocessable, match=part):
         driving.now(ecl.matching(bones, expression))
+
+
+@pytest.mark.parametrize(
+    "expression", ["> *", ">! *", "< (* OR *)", "<! (* OR *)", ">> (* OR *)", "* : * = *"]
+)
+def test_an_operator_goes_on_from_ten_thousand_concepts_at_most(expression: str) -> None:
+    about = Described("http://snomed.info/sct", "1")
+    many = MemorySystem(about, (Concept(str(1_000_000 + number)) for number in range(10_001)))
+    with pytest.raises(Unprocessable, match="10001 concepts") as refused:
+        driving.now(ecl.matching(many, expression))
+    assert refused.value.issues[0].code == "too-costly"
 
 
 def test_dmd_is_read_as_one_hierarchy_from_the_moiety_to_the_pack(tmp_path: Path) -> None:

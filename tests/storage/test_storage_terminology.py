@@ -72,6 +72,9 @@ async def test_tables_answer_every_question_as_memory_does(loaded: Server, tmp_p
         _same(await tables.sets(BELOW, codes), below)
         for place in range(0, memory.size, 7):
             assert np.array_equal(await tables.ancestors(place), await memory.ancestors(place))
+        assert [list(ords) for ords in await tables.ancestors_of([9, 4])] == [
+            list(ords) for ords in await memory.ancestors_of([9, 4])
+        ]
         pattern = ".*[13]00."
         assert np.array_equal(
             await tables.codes_like(pattern, display=False), await memory.codes_like(pattern, display=False)

@@ -46,8 +46,10 @@ async def _pairs(library: Library, url: str, fresh: set[str], every: set[str]) -
     places = await system.locate(sorted(every))
     code_at = {place: code for code, place in places.items()}
     pairs: Pairs = []
-    for code in sorted(every):
-        for above in await system.ancestors(places[code]):
+    ordered = sorted(every & places.keys())
+    ancestors = await system.ancestors_of([places[code] for code in ordered])
+    for code, all_above in zip(ordered, ancestors, strict=True):
+        for above in all_above:
             other = code_at.get(int(above))
             if other is not None and (code in fresh or other in fresh):
                 pairs.append((code, other))

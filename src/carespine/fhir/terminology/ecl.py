@@ -17,12 +17,25 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from carespine.fhir.terminology import masks, words
-from carespine.fhir.terminology.models import Mask
-from carespine.fhir.terminology.system import BELOW, CHILD, PROPERTY, REFSET, STEM, WORD, System, value_of
+from carespine.fhir.terminology.models import Mask, Ords
+from carespine.fhir.terminology.system import (
+    BELOW,
+    CHILD,
+    MARK,
+    PROPERTY,
+    REFSET,
+    ROOT,
+    STEM,
+    WORD,
+    System,
+    value_of,
+)
 from carespine.fhir.terminology.system import property_name as name_of
-from carespine.kernel.errors import Unprocessable
+from carespine.kernel.errors import Issue, Unprocessable
 
 _LONGEST, _DEEPEST = 5_000, 40
+# Ours: concepts that one operator goes on from; each is a row of the database.
+_MOST_AT_ONCE = 10_000
 _SYMBOL = re.compile(
     r"\s*(?:/\*.*?\*/\s*)*(?:(?P<code>[0-9]{6,18})(?:\s*\|[^|]*\|)?|(?P<word>AND|OR|MINUS|R(?=\s*[<>^(0-9])|term)\b"
     r"|(?P<text>\"(?:[^\"\\]|\\.)*\")|(?P<mark><<!|>>!|<!|>!|<<|>>|<|>|\{\{|\}\}|!=|[\^*():,=.{}\[\]#]))",
@@ -220,12 +233,13 @@ async def _evaluate(system: System, node: Node) -> Mask:
 
 async def _concepts(system: System, part: Part) -> Mask:
     if part.focus == "*" and not part.member_of:
-        mask = masks.every(system.size)
+        mask = await _every(system, part.operator)
     else:
         mask = await _focus(system, part.focus)
         if part.member_of:
-            codes = await _codes(system, mask)
-            mask = masks.of(system.size, *(await system.sets(REFSET, codes)).values())
+            every = part.focus == "*"
+            found = await (system.sets_from(REFSET, "") if every else _sets(system, REFSET, mask))
+            mask = masks.of(system.size, *found.values())
         if part.operator:
             mask = await _HIERARCHY[part.operator](system, mask)
     for term in part.terms:
@@ -234,6 +248,14 @@ async def _concepts(system: System, part: Part) -> Mask:
             found = await system.sets(STEM, [word]) if short else await system.sets_from(WORD, word)
             mask &= masks.of(system.size, *found.values())
     return mask
+
+
+async def _every(system: System, operator: str) -> Mask:
+    """An operator on all concepts: those below some concept are all but the roots."""
+    mask = masks.every(system.size)
+    if operator in ("<", "<!"):
+        return ~masks.of(system.size, *(await system.sets(MARK, [ROOT])).values())
+    return await _HIERARCHY[operator](system, mask) if operator in (">", ">!") else mask
 
 
 async def _focus(system: System, focus: str | Node) -> Mask:
@@ -247,24 +269,39 @@ async def _focus(system: System, focus: str | Node) -> Mask:
     return masks.of(system.size, masks.array(found.values()))
 
 
+def _places(mask: Mask) -> list[int]:
+    """The places of concepts that are looked at one by one; too many of them are refused."""
+    if (count := int(mask.sum())) > _MOST_AT_ONCE:
+        message = (
+            f"The expression constraint goes on from {count} concepts; an operator, attribute or reference set can be "
+            f"taken of {_MOST_AT_ONCE} at most."
+        )
+        raise Unprocessable(message, issues=[Issue("too-costly", message)])
+    return [int(place) for place in masks.ords(mask)]
+
+
 async def _codes(system: System, mask: Mask) -> list[str]:
-    return [concept.code for concept in await system.concepts([int(place) for place in masks.ords(mask)])]
+    return [concept.code for concept in await system.concepts(_places(mask))]
+
+
+async def _sets(system: System, kind: str, mask: Mask) -> dict[str, Ords]:
+    return await system.sets(kind, await _codes(system, mask))
 
 
 async def _below(system: System, mask: Mask) -> Mask:
-    return masks.of(system.size, *(await system.sets(BELOW, await _codes(system, mask))).values())
+    return masks.of(system.size, *(await _sets(system, BELOW, mask)).values())
 
 
 async def _children(system: System, mask: Mask) -> Mask:
-    return masks.of(system.size, *(await system.sets(CHILD, await _codes(system, mask))).values())
+    return masks.of(system.size, *(await _sets(system, CHILD, mask)).values())
 
 
 async def _above(system: System, mask: Mask) -> Mask:
-    return masks.of(system.size, *[await system.ancestors(int(place)) for place in masks.ords(mask)])
+    return masks.of(system.size, *await system.ancestors_of(_places(mask)))
 
 
 async def _parents(system: System, mask: Mask) -> Mask:
-    found = await system.concepts([int(place) for place in masks.ords(mask)])
+    found = await system.concepts(_places(mask))
     codes = sorted({code for concept in found for code in concept.parents})
     return masks.of(system.size, masks.array((await system.locate(codes)).values()))
 

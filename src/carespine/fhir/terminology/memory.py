@@ -94,6 +94,9 @@ class MemorySystem:
             seen.update(above)
         return masks.array(sorted(seen - {ord}))
 
+    async def ancestors_of(self, ords: Sequence[int]) -> list[Ords]:
+        return [await self.ancestors(place) for place in ords]
+
     async def codes_like(self, pattern: str, *, display: bool) -> Ords:
         matches = patterns.compiled(safe_pattern(pattern)).fullmatch
         texts = ((place, item.display if display else item.code) for place, item in enumerate(self._concepts))

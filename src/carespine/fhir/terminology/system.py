@@ -59,6 +59,10 @@ class System(Protocol):
 
     async def ancestors(self, ord: int) -> Ords: ...
 
+    async def ancestors_of(self, ords: Sequence[int]) -> list[Ords]:
+        """The ancestors of each, in the order asked."""
+        ...
+
     async def codes_like(self, pattern: str, *, display: bool) -> Ords:
         """The concepts whose code (or display) the regular expression matches as a whole."""
         ...

@@ -114,6 +114,15 @@ class TableSystem:
         )
         return masks.unpack(content, self.size)
 
+    async def ancestors_of(self, ords: Sequence[int]) -> list[Ords]:
+        rows = await self._connection.fetch(
+            "select place, ancestors from terminology_concept where system = $1 and place = any($2::integer[])",
+            self._number,
+            [int(place) for place in ords],
+        )
+        found = {row["place"]: masks.unpack(row["ancestors"], self.size) for row in rows}
+        return [found[int(place)] for place in ords]
+
     async def codes_like(self, pattern: str, *, display: bool) -> Ords:
         # PostgreSQL's own regular expressions: the dialects agree on what code systems use.
         column = "display" if display else "code"

@@ -230,7 +230,7 @@ async def test_a_form_searches_within_a_compartment_and_shapes_what_it_finds(peo
 async def test_the_self_link_tells_what_was_used_of_a_name_that_is_given_twice(people: Server) -> None:
     url = "Patient?birthdate=never&birthdate=1980&_contained=true"
     bundle = (await people.get(url, prefer="handling=lenient")).json()
-    assert ids(bundle) == ["ann", "bob"]
+    assert sorted(ids(bundle)) == ["ann", "bob"]
     assert bundle["link"][0]["url"].endswith("/fhir/Patient?birthdate=1980")
     issues = next(e["resource"]["issue"] for e in bundle["entry"] if e["search"]["mode"] == "outcome")
     assert len(issues) == 2

@@ -143,16 +143,20 @@ async def _conditions(
     narrowed = any(is_selective(clause) for clause in clauses)
     found = _Found(f"r.type = {arguments.add(type_number(query.resource_type))}", [], [], [])
     ranges: list[Ranged] = []
+    is_all_ranges = True
     for clause in clauses:
         wanted = compiler.range_of(clause)
+        is_all_ranges &= wanted is not None
         if wanted is not None:
             _merge(ranges, wanted)
         elif (keys := _keys(clause)) is not None:
             found.keys.append(keys)
         elif not is_of_content(clause):
             found.others.append(await compiler.compile(clause, "r", narrowed=narrowed))
+    # One range and nothing else is walked, however many it leaves: there is no need to know.
+    is_walked = is_alone and len(ranges) == 1 and ranges[0].is_disjoint and is_all_ranges
     for wanted in ranges:
-        few = None if narrowed else await compiler.few(wanted)
+        few = None if narrowed or is_walked else await compiler.few(wanted)
         if few is None:
             found.ranges.append(wanted)
         else:

@@ -86,6 +86,7 @@ def check(
 
 
 def _from_files(tree: Any, files: list[Path], output: Path | None, form: str) -> Made:
+    from carespine.kernel.errors import CarespineError
     from carespine.spine.views import running
 
     with progress_bar("Resources", None) as bar:
@@ -97,8 +98,12 @@ def _from_files(tree: Any, files: list[Path], output: Path | None, form: str) ->
             made = running.over_files(tree, files, sys.stdout.buffer, form, advance)
             sys.stdout.buffer.flush()
             return made
-        with output.open("wb") as out:
-            return running.over_files(tree, files, out, form, advance)
+        try:
+            with output.open("wb") as out:
+                return running.over_files(tree, files, out, form, advance)
+        except CarespineError:
+            output.unlink()  # half a table could be taken for a whole one
+            raise
 
 
 def _from_stored(

@@ -55,9 +55,9 @@ async def over_stored(
             context = multiprocessing.get_context("spawn")
             with ProcessPoolExecutor(len(tasks), mp_context=context) as pool:
                 made = list(pool.map(run_part, tasks))
+        if fault := next((item for item in made if isinstance(item, str)), None):
+            raise Unprocessable(fault)
         _join([task.out for task in tasks], out, form)
-    if fault := next((item for item in made if isinstance(item, str)), None):
-        raise Unprocessable(fault)
     counts = [item for item in made if isinstance(item, Made)]
     return Made(sum(item.resources for item in counts), sum(item.rows for item in counts))
 

@@ -270,3 +270,48 @@ async def test_a_clock_that_is_wrong_is_set_right_by_when_the_app_says_it_sent_t
 
 def test_the_limits_of_a_batch_are_what_the_documentation_says() -> None:
     assert (live_routes.MOST_SAMPLES, live_routes.MOST_BYTES) == (10_000, 16 * 1024 * 1024)
+
+
+async def test_the_raw_window_gives_back_what_was_stored_with_its_offset(house: House) -> None:
+    await house.send([sample("heart-rate", 61, "/min", start="2026-11-20T09:00:00+01:00"), WEIGHT], "a")
+    query = {"metric": "heart-rate", "from": "2026-11-20T00:00:00+00:00", "to": "2026-11-20T12:00:00+00:00"}
+    headers = {"authorization": "Bearer good"}
+    answer = await house.client.get("/devices/patients/wearer/readings", params=query, headers=headers)
+    (row,) = [json.loads(line) for line in answer.text.splitlines()]
+    assert (row["start"], row["value"], row["unit"], row["trust"]) == (
+        "2026-11-20T09:00:00+01:00",
+        61,
+        "/min",
+        "stated",
+    )
+    for wrong in ({"metric": "mood"}, {"from": "yesterday"}, {"to": "2026-11-01T00:00:00+00:00"}):
+        refused = await house.client.get(
+            "/devices/patients/wearer/readings", params={**query, **wrong}, headers=headers
+        )
+        assert refused.status_code == 400
+
+
+async def test_a_day_of_heart_rate_is_one_observation_with_its_course_by_the_hour(house: House) -> None:
+    rows = [
+        sample("heart-rate", 60 + hour, "/min", start=f"2026-11-19T{hour:02d}:{minute:02d}:00+00:00")
+        for hour in (0, 8, 23)
+        for minute in (0, 30)
+    ]
+    await house.send(rows, "a")
+    await house.publish()
+    (day,) = await house.observations("8867-4")
+    (course,) = [part["valueSampledData"] for part in day["component"] if "valueSampledData" in part]
+    expected = ["E"] * 24
+    expected[0], expected[8], expected[23] = "60", "68", "83"
+    assert (course["period"], course["data"].split(" ")) == (3_600_000, expected)
+
+
+async def test_the_summary_is_a_document_too(house: House) -> None:
+    await house.send([WEIGHT], "a")
+    await house.publish()
+    async with house.door.enter(system_job("test"), purpose=TREATMENT) as session:
+        found = await session.search("Composition", [("patient", "wearer")])
+    (document,) = found.entries
+    assert [section["title"] for section in document["section"]] == ["Report", "Weight"]
+    assert document["section"][1]["entry"][0]["reference"].startswith("Observation/")
+    assert document["status"] == "preliminary"

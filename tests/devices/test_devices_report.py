@@ -13,10 +13,17 @@ from test_devices_formats import FOLDER
 from typer.testing import CliRunner
 
 from carespine.cli import app
+from carespine.devices.importing import import_file
 from carespine.devices.inspecting import inspect
 from carespine.devices.preview import of_files
 from carespine.devices.report_json import tree
+from carespine.devices.stored_report import of_patient
 from carespine.kernel.errors import Invalid
+from carespine.kernel.nhs_number import SYSTEM, synthetic
+from carespine.security.actor import TREATMENT, system_job
+from carespine.security.audit_log import AuditLog
+from carespine.security.door import Door
+from carespine.storage.database import Database
 
 SCHEMA = json.loads(
     (Path(__file__).parents[2] / "docs" / "device-report.schema.json").read_text(encoding="utf-8")
@@ -162,3 +169,26 @@ def test_the_command_line_reports_inspects_and_lists(tmp_path: Path) -> None:
     stranger = tmp_path / "letter.txt"
     stranger.write_text("Dear doctor", encoding="utf-8")
     assert run.invoke(app, ["devices", "report", str(stranger)]).exit_code == 1
+
+
+async def test_the_report_on_a_stored_patient_has_the_same_shape_and_the_same_days(
+    database: Database,
+) -> None:
+    door = Door(database, AuditLog(database, lambda: NOW), lambda: NOW)
+    number = synthetic(7)
+    person = {"resourceType": "Patient", "id": "p7", "identifier": [{"system": SYSTEM, "value": number}]}
+    async with door.enter(system_job("test"), purpose=TREATMENT) as session:
+        await session.upsert_many([person])
+    path = FOLDER / "oura/samples/sleep.json"
+    await import_file(door, path, nhs_number=number)
+    stored = json.loads(json.dumps(tree(await of_patient(door, number))))
+    assert faults(stored, SCHEMA) == []
+    assert stored["subject"] == "p7"
+    made = await of_files([path], born=None, zone=None, now=NOW)
+    files = json.loads(json.dumps(tree(made)))
+    assert [(day["day"], day["metric"], day["value"]) for day in stored["days"]] == [
+        (day["day"], day["metric"], day["value"]) for day in files["days"]
+    ]
+    assert stored["counts"] == files["counts"]
+    with pytest.raises(Invalid, match="no NHS number"):
+        await of_patient(door, "123")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from starlette.responses import Response
 from carespine.devices import live, ranking
 from carespine.devices.pace import Pace
 from carespine.devices.ports import Platform
+from carespine.devices.window import raw_window
 from carespine.kernel.errors import Invalid, TooLarge, TooMany, UnsupportedMedia
 from carespine.security.actor import TREATMENT, Actor
 from carespine.storage.database import retrying
@@ -88,7 +89,36 @@ def endpoints(platform: Platform, key_of: Key) -> dict[str, Endpoint]:
 
         return Response(msgspec.json.encode(await retrying(attempt)), media_type=JSON)
 
-    return {"batches": batch, "source": erase, "ranking": rank}
+    async def window(request: Request, actor: Actor) -> Response:
+        asked = request.query_params
+        first, last = _moment(asked.get("from")), _moment(asked.get("to"))
+        async with platform.door.enter(actor, purpose=TREATMENT) as session:
+            rows = await raw_window(
+                session,
+                patient_id=request.path_params["patient"],
+                metric_key=asked.get("metric", ""),
+                first=first,
+                last=last,
+            )
+        lines = await asyncio.to_thread(_lines, rows)
+        return Response(lines, media_type=NDJSON)
+
+    return {"batches": batch, "source": erase, "ranking": rank, "readings": window}
+
+
+def _lines(rows: Sequence[dict[str, Any]]) -> bytes:
+    return b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
+
+
+def _moment(text: str | None) -> datetime:
+    """One end of a window."""
+    try:
+        moment = datetime.fromisoformat((text or "").replace(" ", "+")[:_LONGEST_SKEW_TEXT])
+    except ValueError as error:
+        raise Invalid("`from` and `to` are dates and times of ISO 8601 with their offset.") from error
+    if moment.tzinfo is None:
+        raise Invalid("`from` and `to` need their offset from UTC.")
+    return moment
 
 
 async def _body(request: Request) -> bytes:

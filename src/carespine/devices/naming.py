@@ -62,6 +62,11 @@ def report_id(patient_id: str, period: str) -> str:
     return stable_id("summary", patient_id, period)
 
 
+def composition_id(patient_id: str, period: str) -> str:
+    """The document around the summary of a review period."""
+    return stable_id("composition", patient_id, period)
+
+
 def task_id(patient_id: str, period: str) -> str:
     """The one Task in the practice's inbox for a review period."""
     return stable_id("task", patient_id, period)

@@ -8,6 +8,23 @@ from xml.sax.saxutils import escape
 from carespine.devices.models import SAFETY_NOTICE, Result
 
 
+def section_text(result: Result) -> str:
+    """One section of the Composition, as XHTML."""
+    parts = ['<div xmlns="http://www.w3.org/1999/xhtml">']
+    if result.urgent:
+        parts.append(f"<p><b>Urgent:</b> {escape(result.urgent)}</p>")
+    parts.append(f"<p>{escape(result.verdict)}</p>")
+    parts += [f"<p>{escape(sentence)}</p>" for sentence in result.missing]
+    if result.figures:
+        rows = (
+            f"<tr><td>{escape(one.label)}</td><td>{escape(one.text)} {escape(one.unit_text)}</td></tr>"
+            for one in result.figures
+        )
+        parts.append(f"<table><tbody>{''.join(rows)}</tbody></table>")
+    parts.append(f"<p>Rule: {escape(result.rule)}.</p></div>")
+    return "".join(parts)
+
+
 def narrative(results: Sequence[Result], *, title: str, not_shared: Sequence[str]) -> str:
     """XHTML as FHIR allows it in a narrative: no script, no style, no link."""
     parts = [

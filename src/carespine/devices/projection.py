@@ -58,8 +58,13 @@ def device(patient_id: str, source: SourceIdentity) -> Tree:
     return {**tree, **{name: value for name, value in optional.items() if value}}
 
 
-def day(patient_id: str, of: Metric, found: Day, sources: dict[int, SourceIdentity]) -> Tree:
-    """The Observation of a dense metric on one local day; `found.value` must not be None."""
+def day(
+    patient_id: str, of: Metric, found: Day, sources: dict[int, SourceIdentity], *, extra: Tree | None = None
+) -> Tree:
+    """The Observation of a dense metric on one local day, with one component more where `extra` is one.
+
+    `found.value` must not be None.
+    """
     if found.value is None or found.main_source is None:
         raise ValueError("a day without a value has no Observation")
     main = sources[found.main_source]
@@ -73,6 +78,7 @@ def day(patient_id: str, of: Metric, found: Day, sources: dict[int, SourceIdenti
     tree["valueQuantity"] = quantity(found.value, of.day_unit, of.digits + 1)
     tree["note"] = [{"text": _explained(found, sources)}]
     components = _stages(found) if is_sleep else _range(of, found)
+    components += [extra] if extra is not None else []
     if components:
         tree["component"] = components
     return tree

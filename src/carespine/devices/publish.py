@@ -10,7 +10,7 @@ from itertools import groupby
 
 import numpy as np
 
-from carespine.devices import live_store, projection, report, store
+from carespine.devices import live_store, projection, report, sampled, store
 from carespine.devices import picture as pictures
 from carespine.devices.metrics import all_metrics, metric
 from carespine.devices.models import ImportResult, Result
@@ -18,7 +18,7 @@ from carespine.devices.naming import as_date, day_id, reading_ids, task_id
 from carespine.devices.picture import MARGIN_DAYS, Picture
 from carespine.devices.pressures import DIASTOLIC, SYSTOLIC, pair
 from carespine.devices.quantities import Tree
-from carespine.devices.resolve import separate
+from carespine.devices.resolve import Day, separate
 from carespine.devices.samples import DAY_MS, Bool, Samples, SourceIdentity
 from carespine.devices.sections.blood_pressure import observation_id
 from carespine.devices.summary import results
@@ -81,7 +81,8 @@ async def publish_summary(
     found = await asyncio.to_thread(results, picture)
     document = report.diagnostic_report(picture, found, issued=now)
     await _withdraw(writer, await _stale_results(writer, document))
-    await _write(writer, [*report.result_observations(picture, found), document])
+    composition = report.composition(picture, found, now=now)
+    await _write(writer, [*report.result_observations(picture, found), document, composition])
     if made is not None:
         await _write(writer, [report.provenance(picture, made)])
     await _ensure_task(writer, report.task(picture, found, practice=practice_of(person), now=now))
@@ -114,7 +115,7 @@ def _changes(
     for key, days in resolved.items():
         with_value = {day.day: day for day in days if day.value is not None}
         changes.trees.extend(
-            projection.day(patient_id, metric(key), day, sources)
+            projection.day(patient_id, metric(key), day, sources, extra=_sampled(key, day, readings))
             for number, day in with_value.items()
             if number in wanted
         )
@@ -124,6 +125,12 @@ def _changes(
             _add_readings(changes, patient_id, key, readings[key], sources, wanted)
     _add_pressures(changes, patient_id, readings, sources, wanted)
     return changes
+
+
+def _sampled(key: str, day: Day, readings: Mapping[str, Mapping[int, Samples]]) -> Tree | None:
+    """The day's course by the source that gave most of it."""
+    main = day.main_source
+    return None if main is None else sampled.component(metric(key), readings[key][main], day.day)
 
 
 def _add_readings(

@@ -8,8 +8,15 @@ from datetime import datetime
 from carespine.devices import codes
 from carespine.devices.metrics import Unit
 from carespine.devices.models import SAFETY_NOTICE, Coding, Figure, ImportResult, Result
-from carespine.devices.naming import as_date, provenance_id, report_id, result_id, task_id
-from carespine.devices.narrative import narrative
+from carespine.devices.naming import (
+    as_date,
+    composition_id,
+    provenance_id,
+    report_id,
+    result_id,
+    task_id,
+)
+from carespine.devices.narrative import narrative, section_text
 from carespine.devices.picture import Picture
 from carespine.devices.quantities import Tree, concept, labels, quantity, reference
 from carespine.kernel.clock import fhir_instant
@@ -73,6 +80,42 @@ def diagnostic_report(picture: Picture, results: Sequence[Result], *, issued: da
     }
     named = [reference("Observation", observation["id"]) for observation in observations]
     return {**tree, "result": named} if named else tree
+
+
+def composition(picture: Picture, results: Sequence[Result], *, now: datetime) -> Tree:
+    """The summary as a document: a section for each protocol that has something to say, with its coded results."""
+    heading = title(picture)
+    told = [result for result in results if result.state in ("ready", "not-enough")]
+    report_reference = reference("DiagnosticReport", report_id(picture.patient_id, picture.period))
+    sections: list[Tree] = [{"title": "Report", "entry": [report_reference]}]
+    sections += [_section(picture, result) for result in told]
+    return {
+        "resourceType": "Composition",
+        "id": composition_id(picture.patient_id, picture.period),
+        "meta": _LABELS,
+        "text": {
+            "status": "generated",
+            "div": narrative(results, title=heading, not_shared=sorted(picture.not_shared)),
+        },
+        "status": "preliminary",
+        "type": concept("Summary of readings from personal devices", _SUMMARY),
+        "subject": reference("Patient", picture.patient_id),
+        "date": fhir_instant(now),
+        "author": [{"display": "Carespine"}],
+        "title": heading,
+        "section": sections,
+    }
+
+
+def _section(picture: Picture, result: Result) -> Tree:
+    tree: Tree = {"title": result.title, "text": {"status": "generated", "div": section_text(result)}}
+    if result.state == "ready":
+        tree["entry"] = [
+            reference("Observation", result_id(picture.patient_id, picture.period, figure.key))
+            for figure in result.figures
+            if figure.value is not None
+        ]
+    return tree
 
 
 def task(picture: Picture, results: Sequence[Result], *, practice: str | None, now: datetime) -> Tree:

@@ -53,6 +53,7 @@ def routes(platform: Platform) -> list[Route]:
     return [
         Route(f"{patient}/batches", _endpoint(platform, live["batches"]), methods=["POST"]),
         Route(f"{patient}/sources/{{device}}", _endpoint(platform, live["source"]), methods=["DELETE"]),
+        Route(f"{patient}/readings", _endpoint(platform, live["readings"]), methods=["GET"]),
         Route(f"{patient}/ranking", _endpoint(platform, live["ranking"]), methods=["PUT"]),
         Route(base, _endpoint(platform, send), methods=["POST"]),
         Route(base + "/{import}", _endpoint(platform, ask), methods=["GET"]),

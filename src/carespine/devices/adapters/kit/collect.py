@@ -49,6 +49,7 @@ class Collector:
         self._rejected: Counter[str] = Counter()
         self._read = self._waiting = 0
         self._sources: dict[tuple[str, ...], SourceIdentity] = {}
+        self._asked: dict[tuple[Any, ...], SourceIdentity] = {}
 
     @property
     def full(self) -> bool:
@@ -59,6 +60,16 @@ class Collector:
         self, *, app: Any = "", device: Any = "", maker: Any = "", model: Any = "", kind: str | None = None
     ) -> SourceIdentity:
         """The identity of a device and its app, spelt one way; the kind by their words where it is not given."""
+        asked = (app, device, maker, model, kind)
+        try:
+            known = self._asked.get(asked)
+        except TypeError:  # a part that is no text: a list or an object
+            return self._found(*asked)
+        if known is None:
+            known = self._asked[asked] = self._found(*asked)
+        return known
+
+    def _found(self, app: Any, device: Any, maker: Any, model: Any, kind: str | None) -> SourceIdentity:
         parts = [_name(part) for part in (app or self.manifest.platform, device, maker, model)]
         key = (*parts, kind or "")
         known = self._sources.get(key)
@@ -66,8 +77,8 @@ class Collector:
             if len(self._sources) >= MAX_SOURCES:
                 raise HostileFile(f"The file names more than {MAX_SOURCES} devices and is refused.")
             found = kind or kind_of(parts[3], parts[1], parts[2], parts[0])
-            named, device, maker, model = parts
-            known = SourceIdentity(self.manifest.platform, named, device, maker, model, "", found)
+            named, measured, made, typed = parts
+            known = SourceIdentity(self.manifest.platform, named, measured, made, typed, "", found)
             self._sources[key] = known
         return known
 

@@ -192,3 +192,13 @@ async def test_the_report_on_a_stored_patient_has_the_same_shape_and_the_same_da
     assert stored["counts"] == files["counts"]
     with pytest.raises(Invalid, match="no NHS number"):
         await of_patient(door, "123")
+
+
+def test_the_summary_prints_on_one_page(tmp_path: Path) -> None:
+    page = tmp_path / "summary.pdf"
+    paths = [str(path) for path in sorted(FOLDER.glob("*/samples/*")) if path.suffix != ".toml"]
+    done = CliRunner().invoke(app, ["devices", "report", *paths, "--pdf", str(page)])
+    assert done.exit_code == 0
+    raw = page.read_bytes()
+    assert raw.startswith(b"%PDF-")
+    assert raw.count(b"/Type /Page ") == 1

@@ -118,6 +118,7 @@ def report(
         list[Path] | None,
         typer.Argument(exists=True, dir_okay=False, help="Files of readings of one person."),
     ] = None,
+    *,
     patient: Annotated[
         str | None,
         typer.Option(help="Instead of files: the NHS number of a patient whose readings are stored."),
@@ -129,6 +130,9 @@ def report(
     mapping: MappingOption = None,
     data: DataOption = None,
     database: DatabaseOption = None,
+    pdf: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Write the summary as one printable page.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show what the GP would see, without storing anything: days, sources, counts, and every protocol."""
@@ -143,6 +147,10 @@ def report(
         made = asyncio.run(of_files(files, born=year, zone=zone, now=now(), further=_mapped(mapping)))
     else:
         made = _stored(patient or "", data, database)
+    if pdf is not None:
+        from carespine.devices.sheet import write
+
+        write(made, pdf)
     if as_json:
         print_json(tree(made))
     else:

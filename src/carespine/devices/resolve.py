@@ -185,7 +185,8 @@ def _ordered(
         own = preferred.index(table.source) if table.source in preferred else len(preferred)
         return own, wanted.rank(kind), table.is_totals, -stayed, table.source
 
-    return sorted((table for table in tables if _has(table, day)), key=order)
+    present = [table for table in tables if _has(table, day)]
+    return present if len(present) < 2 else sorted(present, key=order)
 
 
 def _has(table: _Table, day: int) -> bool:
@@ -251,7 +252,7 @@ def _choose(day: int, wanted: Metric, tables: list[_Table]) -> Iterator[Choice]:
     rule = _overlap_rule(wanted)
     covered, earlier = NOTHING, list[_Table]()
     less = _less_telling(day, tables) | {id(table): STATISTIC for table in tables if table.is_statistic}
-    for table in tables:
+    for place, table in enumerate(tables, 1):
         rows = table.rows(day)
         fraction = table.plausible[rows].astype(np.float64)
         aside = {IMPLAUSIBLE: int((~table.plausible[rows]).sum())}
@@ -265,7 +266,8 @@ def _choose(day: int, wanted: Metric, tables: list[_Table]) -> Iterator[Choice]:
             lost = (fraction > 0) & (keep <= 0)
             aside[reason] = int(lost.sum())
             fraction = fraction * keep
-        if (fraction > 0).any():
+        # What the last source covered, nobody asks.
+        if place < len(tables) and (fraction > 0).any():
             covered = covered.joined(table.present.within(first, last))
             earlier.append(table)
         yield table, fraction, {reason: count for reason, count in aside.items() if count}

@@ -60,7 +60,9 @@ def _night(
 ) -> Day | None:
     parts = {source: samples.take(night[source] == day) for source, samples in by_source.items()}
     present = [source for source in parts if len(parts[source])]
-    order = sorted(present, key=lambda source: _order(source, parts[source], sources, preferred))
+    order = present
+    if len(present) > 1:
+        order = sorted(present, key=lambda source: _order(source, parts[source], sources, preferred))
     described, shares, kept = NOTHING, list[Share](), list[Samples]()
     minutes = dict.fromkeys(("asleep", *_STAGES), 0.0)
     for source in order:
@@ -74,7 +76,7 @@ def _night(
         aside = {BETTER_PRESENT: int((~free).sum())} if described.total and not free.all() else {}
         shares.append(Share(source, int(free.sum()), aside, slept))
         kept.append(samples.take(free))
-        if asleep.any():
+        if source != order[-1] and asleep.any():
             described = described.joined(union(samples.start_ms, samples.end_ms, gap_ms=PRESENCE_GAP_MS))
     if not minutes["asleep"]:
         return None

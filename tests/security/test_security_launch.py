@@ -11,7 +11,7 @@ import pytest
 from api import BASE, FHIR, SYSTEM, fresh_database, ids
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
-from oauth_people import CALLBACK, SECRET, Town, claims_of, town
+from oauth_people import CALLBACK, SECRET, Town, claims_of, field_of, town
 
 from carespine.security.oauth import store
 from carespine.storage.embedded import EmbeddedPostgres
@@ -394,6 +394,25 @@ async def test_an_app_opened_from_a_record_has_that_patient_and_only_for_who_ope
     async with place.browser("elm") as browser:
         answer = await browser.open(place.question(VERIFIER, scope=scope, launch=launch, client_id="other"))
     assert "error=invalid_request" in answer.headers["location"]
+
+
+async def test_staff_open_an_app_from_a_record_that_they_reach(place: Town) -> None:
+    async with place.server.platform.database.transaction() as tx:
+        address = "https://charts.example/launch"
+        await tx.execute("update oauth_client set launch_uri = $1 where client_id = 'charts'", address)
+    async with place.browser("elm") as browser:
+        page = await browser.open("/practice/patients/cy/apps")
+        assert "Open Charts" in page.text
+        assert "form-action 'self' https://charts.example" in page.headers["content-security-policy"]
+        form = {"csrf_token": field_of(page.text, "csrf_token")}
+        away = await browser.http.post("/practice/patients/cy/apps/charts", data=form)
+        told = parse_qs(urlsplit(away.headers["location"]).query)
+        assert told["iss"] == [FHIR]
+        assert (await browser.http.post("/practice/patients/bob/apps/charts", data=form)).status_code == 404
+        assert (await browser.http.post("/practice/patients/cy/apps/other", data=form)).status_code == 404
+        assert (await browser.open("/practice/patients/bob/apps")).status_code == 404
+    tokens = await place.tokens("elm", scope="launch patient/Patient.rs", launch=told["launch"][0])
+    assert tokens["patient"] == "cy"
 
 
 async def test_staff_cannot_choose_a_patient_out_of_their_reach(place: Town) -> None:

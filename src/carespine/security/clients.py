@@ -45,6 +45,7 @@ class Client:
     method: Method = "private_key_jwt"
     secret: bytes | None = field(default=None, repr=False)
     generation: int = 0
+    launch_uri: str | None = None
 
     def keys(self) -> KeySet:
         return KeySet.import_key_set({"keys": list(self.jwks["keys"])})
@@ -52,7 +53,7 @@ class Client:
 
 _COLUMNS = (
     "client_id, name, organisation, jwks, scopes, certified, enabled, redirect_uris, auth_method, "
-    "secret, generation"
+    "secret, generation, launch_uri"
 )
 
 
@@ -61,10 +62,12 @@ async def register(tx: Connection, client: Client) -> None:
     _check(client)
     await tx.execute(
         "insert into oauth_client (client_id, name, organisation, jwks, scopes, certified, enabled, redirect_uris, "
-        "auth_method, secret) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict (client_id) do update "
+        "auth_method, secret, launch_uri) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) "
+        "on conflict (client_id) do update "
         "set name = excluded.name, organisation = excluded.organisation, jwks = excluded.jwks, "
         "scopes = excluded.scopes, certified = excluded.certified, enabled = excluded.enabled, "
-        "redirect_uris = excluded.redirect_uris, auth_method = excluded.auth_method, secret = excluded.secret",
+        "redirect_uris = excluded.redirect_uris, auth_method = excluded.auth_method, secret = excluded.secret, "
+        "launch_uri = excluded.launch_uri",
         client.client_id,
         client.name,
         client.organisation,
@@ -75,6 +78,7 @@ async def register(tx: Connection, client: Client) -> None:
         list(client.redirect_uris),
         client.method,
         client.secret,
+        client.launch_uri,
     )
 
 
@@ -121,6 +125,7 @@ def _client(row: asyncpg.Record) -> Client:
         row["auth_method"],
         row["secret"],
         row["generation"],
+        row["launch_uri"],
     )
 
 
@@ -131,7 +136,7 @@ def _check(client: Client) -> None:
         _check_keys(client)
     if client.method == "client_secret_basic" and client.secret is None:
         raise Invalid("A client that proves itself by a secret needs one.")
-    for uri in client.redirect_uris:
+    for uri in (*client.redirect_uris, *([client.launch_uri] if client.launch_uri else ())):
         _check_redirect(uri)
     if unknown := sorted(scope for scope in client.scopes if not is_known(scope)):
         raise Invalid(f"Not a scope of this server: {', '.join(unknown)}.")

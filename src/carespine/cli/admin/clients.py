@@ -36,6 +36,9 @@ def add(  # noqa: PLR0917 -- typer names the options after the parameters
     redirect_uri: Annotated[
         list[str] | None, typer.Option(help="Where people are sent back to; may be given several times.")
     ] = None,
+    launch_uri: Annotated[
+        str | None, typer.Option(help="Where it is opened from within a patient's record (SMART EHR launch).")
+    ] = None,
     organisation: Annotated[
         str | None, typer.Option(help="ODS code of the organisation it acts for.")
     ] = None,
@@ -64,6 +67,7 @@ def add(  # noqa: PLR0917 -- typer names the options after the parameters
         enabled=True,
         redirect_uris=tuple(redirect_uri or ()),
         method=chosen,
+        launch_uri=launch_uri,
     )
     secret = perform(data, database, lambda session: administration.add_client(session, client))
     if as_json:

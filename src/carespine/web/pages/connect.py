@@ -14,7 +14,7 @@ from starlette.routing import Route
 from carespine.kernel.errors import CarespineError, Issue
 from carespine.spine.fhir_api import answer
 from carespine.standards.routes import standards_of
-from carespine.web.pages import authorising, emergencies, problems, second_factors
+from carespine.web.pages import authorising, emergencies, launching, problems, second_factors
 from carespine.web.pages.access_trail import AccessTrail
 from carespine.web.pages.browser_sessions import BrowserSessions
 from carespine.web.pages.directory import Directory
@@ -78,6 +78,7 @@ def routes(platform: Platform) -> list[Route]:
         *authorising.routes(platform, view),
         *emergencies.routes(platform, view),
         *second_factors.routes(platform, view),
+        *launching.routes(platform, view),
     ]
 
 

@@ -85,7 +85,12 @@ def statement(base: str, token_url: str | None, cors: bool = False, mode: str = 
                 "documentation": f"The same as an OpenAPI document: {base}/openapi.json",
                 "security": _security(token_url) | {"cors": cors},
                 "resource": [_resource(name, base) for name in types],
-                "interaction": [{"code": "transaction"}, {"code": "batch"}, {"code": "history-system"}],
+                "interaction": [
+                    {"code": "transaction"},
+                    {"code": "batch"},
+                    {"code": "history-system"},
+                    {"code": "search-system"},
+                ],
                 "operation": routes.declared(None, base),
             }
         ],

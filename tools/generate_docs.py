@@ -35,6 +35,7 @@ from carespine.devices.rules import (
     peak_flow,
     traffic_lights,
 )
+from carespine.spine.fhir_api.operations.routes import OPERATIONS
 from carespine.standards import catalogue
 from carespine.web.settings import CONFIG_FILE, Settings
 
@@ -325,6 +326,44 @@ def terminology() -> str:
     return _page("Terminology", "tests/fhir/terminology_cases.py", *parts)
 
 
+def conformance() -> str:
+    """docs/conformance.md, out of the cases that the tests run, and of the table that routes operations."""
+    cases = _spec("spine/interaction_cases.py").CASES
+    parts = [
+        "What the FHIR R4 API of this server does: each interaction of R4's http page, and the operations. Each row is "
+        "a case that `tests/spine/test_fhir_api_conformance.py` runs against a server; `{x}` is an id that the case "
+        "finds at version 2. Search has [a page of its own](search-conformance.md), and so has "
+        "[terminology](terminology.md); [the choices](../src/carespine/spine/README.md) where R4 leaves one stand with "
+        "the code.",
+    ]
+    for interaction in dict.fromkeys(case.interaction for case in cases):
+        rows = [
+            (f"`{case.request.strip()}`", _sent(case.headers), case.says, str(case.status))
+            for case in cases
+            if case.interaction == interaction
+        ]
+        parts += [f"## {interaction}", _table(("Request", "With", "What it shows", "Status"), rows)]
+    return _page("Conformance", "tests/spine/interaction_cases.py", *parts, "## operations", _operations())
+
+
+def _sent(headers: dict[str, str]) -> str:
+    return ", ".join(f"`{name}: {value}`" for name, value in headers.items())
+
+
+def _operations() -> str:
+    """One row for each operation, all its levels and types together."""
+    found: dict[str, list[Any]] = {}
+    for operation in OPERATIONS:
+        found.setdefault(operation.name, []).append(operation)
+    rows = []
+    for name, parts in sorted(found.items()):
+        levels = sorted({level for part in parts for level in part.levels})
+        types = sorted({kind for part in parts for kind in part.types or ()})
+        methods = sorted({method for part in parts for method in part.methods} - {"HEAD"})
+        rows.append((f"`${name}`", ", ".join(levels), ", ".join(types) or "every type", ", ".join(methods)))
+    return _table(("Operation", "On", "Of", "By"), rows)
+
+
 def search_conformance() -> str:
     """docs/search-conformance.md, out of the cases that the tests run."""
     cases = _spec("spine/search_cases.py")
@@ -459,6 +498,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "standards-catalogue.md": standards_catalogue,
     "metrics.md": metrics,
     "clinical-rules.md": clinical_rules,
+    "conformance.md": conformance,
     "search-conformance.md": search_conformance,
     "terminology.md": terminology,
     "sql-on-fhir.md": sql_on_fhir,

@@ -37,30 +37,24 @@ def load(
     helpers = _helpers(files)
     from carespine.security.actor import system_job
     from carespine.spine.loading import Loaded, load_files
-    from carespine.web import settings
-    from carespine.web.platform import Platform
-    from carespine.web.serve import database as opened
+    from carespine.web import opening, settings
 
     async def run(url: str) -> Loaded:
         if helpers is not None:
             helpers.url, helpers.validation = url, chosen.validation_levels
-        platform = Platform.build(chosen, url)
-        await platform.open()
-        try:
+        async with opening.door(chosen, url) as door:
             with progress_bar("Loading resources", None) as bar:
                 return await load_files(
-                    platform.door,
+                    door,
                     system_job("load"),
                     files,
                     lambda count: bar.advance(bar.task_ids[0], count),
                     helpers=helpers,
                 )
-        finally:
-            await platform.close()
 
     try:
         chosen = settings.load(data=data, database=database)
-        with opened(chosen) as url:
+        with opening.database(chosen) as url:
             loaded = asyncio.run(run(url))
     finally:
         if helpers is not None:

@@ -9,8 +9,7 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -19,31 +18,15 @@ from granian.log import LogLevels
 from granian.server import Server
 
 from carespine.kernel.errors import Misconfigured
-from carespine.storage.embedded import EmbeddedPostgres
-from carespine.storage.migrate import migrate
 from carespine.web.keys import Keys
 from carespine.web.metrics import FOLDER_VARIABLE
+from carespine.web.opening import database
 from carespine.web.settings import RUN_VARIABLE, Settings
+
+__all__ = ["database", "serve"]
 
 _READY_WITHIN_S = 30.0
 _PORT_WITHIN_S = 5.0
-
-
-@contextmanager
-def database(settings: Settings) -> Iterator[str]:
-    """The URL of a migrated database: the one that is set, or the embedded one for as long as this lasts."""
-    if settings.database:
-        migrate(settings.database)
-        yield settings.database
-        return
-    server = EmbeddedPostgres(settings.data)
-    try:
-        url = server.start()
-        migrate(url)
-        server.watch()
-        yield url
-    finally:
-        server.stop()
 
 
 def serve(settings: Settings, *, on_ready: Callable[[str], None]) -> None:

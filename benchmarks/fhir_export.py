@@ -1,18 +1,21 @@
-"""Measures bulk export: from the kick-off to the manifest, and the download of every file.
+"""Measures bulk export, from the kick-off to the manifest, the download of every file, and Patient $everything.
 
     python benchmarks/fhir_export.py [--copies N] [--workers N]
 
 Starts `carespine serve --open` on a free loopback port with an embedded database in a temporary folder, loads the
 corpus in N copies (3) under new ids, and exports the system three times as a client would, on two cores that server,
 database and client share. The goal is 20,000 resources/s from kick-off to manifest. Besides: the files, packed as
-they are stored and unpacked, and the memory of the worker afterwards.
+they are stored and unpacked, $everything of the largest records by four connections for two seconds a run (goal: 60/s
+for about 230 resources), and the memory of the worker afterwards.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -23,6 +26,7 @@ RUNS = 3
 GOAL = 20_000
 _ASYNC = {"Prefer": "respond-async", "Accept": "application/fhir+json"}
 _POLL_S = 0.05
+_CONNECTIONS, _SECONDS = 4, 2.0
 
 
 def main() -> None:
@@ -52,6 +56,8 @@ def measure(folder: Path, copies: int, workers: int) -> list[Row]:
             rates.append(count / seconds)
             packed.append(count / _download(files, "gzip"))
             plain.append(count / _download(files, "identity"))
+        largest, mean = _largest(running.port)
+        records = [_everything(largest) for _ in range(RUNS)]
         after = running.worker_memory_mb()
     finally:
         running.stop()
@@ -60,6 +66,7 @@ def measure(folder: Path, copies: int, workers: int) -> list[Row]:
         Row(f"$export of {count:,} resources, kick-off to manifest", "resources/s", tuple(rates), GOAL),
         Row("download of all its files, gzip", "resources/s", tuple(packed)),
         Row("download of all its files, unpacked by the server", "resources/s", tuple(plain)),
+        Row(f"Patient $everything, {mean:.0f} resources on average", "req/s", tuple(records), 60),
         Row("memory of a worker afterwards (RSS)", "MB", (after,), 250, least=True, note=note),
     ]
 
@@ -75,6 +82,37 @@ def _export(port: int) -> tuple[int, float, list[str]]:
         seconds = time.perf_counter() - started
         files = state.raise_for_status().json()["output"]
     return sum(file["count"] for file in files), seconds, [file["url"] for file in files]
+
+
+def _largest(port: int) -> tuple[list[str], float]:
+    """The addresses of $everything of the ten patients with the most on record, and how much that is."""
+    base = f"http://127.0.0.1:{port}/fhir"
+    with httpx.Client(timeout=60) as client:
+        found = client.get(f"{base}/Patient?_count=100").raise_for_status().json()["entry"]
+        urls = [f"{base}/Patient/{entry['resource']['id']}/$everything" for entry in found]
+        sizes = {url: len(client.get(url).raise_for_status().json()["entry"]) for url in urls}
+    largest = sorted(sizes, key=sizes.__getitem__)[-10:]
+    return largest, sum(sizes[url] for url in largest) / len(largest)
+
+
+def _everything(urls: list[str]) -> float:
+    """Requests a second."""
+    done = 0
+    end = time.perf_counter() + _SECONDS
+
+    def ask() -> None:
+        nonlocal done
+        with httpx.Client(timeout=60) as client:
+            for url in itertools.cycle(urls):
+                if time.perf_counter() > end:
+                    return
+                client.get(url).raise_for_status()
+                done += 1
+
+    with ThreadPoolExecutor(_CONNECTIONS) as pool:
+        for each in [pool.submit(ask) for _ in range(_CONNECTIONS)]:
+            each.result()
+    return done / _SECONDS
 
 
 def _download(files: list[str], encoding: str) -> float:

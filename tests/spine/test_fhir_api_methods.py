@@ -25,7 +25,7 @@ async def shared(
 @pytest.mark.parametrize(
     ("url", "methods"),
     [
-        ("", "POST, OPTIONS"),
+        ("", "GET, HEAD, POST, OPTIONS"),
         ("metadata", "GET, HEAD, OPTIONS"),
         ("_history", "GET, HEAD, OPTIONS"),
         ("Patient", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),

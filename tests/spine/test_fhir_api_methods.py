@@ -55,7 +55,6 @@ async def test_options_of_what_is_not_there_is_not_found(reading: Server, url: s
 @pytest.mark.parametrize(
     ("method", "url"),
     [
-        ("GET", ""),
         ("POST", "Patient/ann"),
         ("BREW", "Patient"),
         ("PUT", "Patient/ann/_history"),

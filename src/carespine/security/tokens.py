@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -59,7 +59,7 @@ class TokenService:
         certificates: CertificatePort,
         *,
         base_url: str,
-        identity_key: RSAKey | None = None,
+        identity_key: Callable[[], RSAKey] | None = None,
     ) -> None:
         self._database, self._clock, self._certificates = database, clock, certificates
         self._base_url, self._identity_key = base_url, identity_key
@@ -150,7 +150,7 @@ class TokenService:
         body |= redeeming.context(redeemed)
         if self._identity_key and "openid" in redeemed.scope.split():
             body["id_token"] = redeeming.identity(
-                redeemed, self._identity_key, base_url=self._base_url, client=client, now=self._clock()
+                redeemed, self._identity_key(), base_url=self._base_url, client=client, now=self._clock()
             )
         return Grant(token, ACCESS_TOKEN_LIFE_S, redeemed.scope, client, standing, body, held.user.username)
 

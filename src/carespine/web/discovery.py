@@ -78,7 +78,7 @@ def routes(platform: Platform) -> list[Route]:
         return JSONResponse(configuration)
 
     async def jwks(_request: Request) -> Response:
-        keys = public_set(*platform.keys.tokens.keys, platform.keys.identity)
+        keys = public_set(*platform.keys.tokens.keys, platform.keys.identity())
         return JSONResponse(keys.as_dict(private=False))
 
     async def security_txt(_request: Request) -> Response:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from carespine.security.keys import KeyRing, load_or_create, load_or_create_rsa
@@ -18,7 +20,7 @@ class Keys:
     """The server's own signing keys, one for each use."""
 
     tokens: KeyRing
-    identity: RSAKey
+    identity: Callable[[], RSAKey]  # made when it is first needed: an RSA key takes a second
     audit: ECKey
     certificates: ECKey
 
@@ -27,7 +29,7 @@ class Keys:
         folder = settings.data.absolute() / "keys"
         return cls(
             KeyRing(folder / "tokens.jwk"),
-            load_or_create_rsa(folder / "identity.jwk"),
+            cache(lambda: load_or_create_rsa(folder / "identity.jwk")),
             load_or_create(folder / "audit.jwk"),
             load_or_create(folder / "certificates.jwk"),
         )

@@ -37,7 +37,7 @@ def load(
     helpers = _helpers(files)
     from carespine.security.actor import system_job
     from carespine.spine.loading import Loaded, load_files
-    from carespine.web import opening, settings
+    from carespine.web import databases, opening, settings
 
     async def run(url: str) -> Loaded:
         if helpers is not None:
@@ -54,7 +54,7 @@ def load(
 
     try:
         chosen = settings.load(data=data, database=database)
-        with opening.database(chosen) as url:
+        with databases.database(chosen) as url:
             loaded = asyncio.run(run(url))
     finally:
         if helpers is not None:

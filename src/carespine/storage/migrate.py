@@ -14,7 +14,6 @@ import yoyo
 from psycopg.errors import LockNotAvailable, UndefinedTable
 
 from carespine.kernel.errors import Misconfigured, Unavailable
-from carespine.storage.reindexing import reindex_outdated
 from carespine.storage.types import type_numbers
 
 FOLDER = Path(__file__).parent / "migrations"
@@ -46,9 +45,17 @@ def migrate(url: str, *, only: Collection[str] | None = None, folder: Path = FOL
             _apply(url, wanted)
             _name_types(url)
         if only is None:
-            with connection.transaction():
-                reindex_outdated(connection)
+            _reindex_outdated(connection)
     return [migration.id for migration in wanted]
+
+
+def _reindex_outdated(connection: psycopg.Connection[Any]) -> None:
+    """What a migration called outdated; seldom anything, so a start does not wait for what indexing imports."""
+    with connection.transaction():
+        if connection.execute("select 1 from index_outdated").fetchone() is not None:
+            from carespine.storage.reindexing import reindex_outdated  # noqa: PLC0415 -- see above
+
+            reindex_outdated(connection)
 
 
 def known() -> list[str]:

@@ -19,7 +19,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from carespine import __version__
-from carespine.web.settings import is_loopback
+from carespine.web.settings import METRICS_VARIABLE, is_loopback
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from carespine.storage.database import Database
     from carespine.web.settings import Settings
 
-FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 # Chosen by us, around the goals for reads (20 ms) and searches (150 ms).
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -95,7 +94,7 @@ class Meter:
 
     def text(self) -> bytes:
         """The figures of all processes, as Prometheus reads them."""
-        folder = os.environ.get(FOLDER_VARIABLE)
+        folder = os.environ.get(METRICS_VARIABLE)
         if folder is None:
             return generate_latest(self._registry)
         _forget_the_dead(Path(folder))

@@ -1,9 +1,9 @@
-"""Opening what a command works on: the database, and a door to it, without the parts of a server."""
+"""Opening what a command works on: a door to the database, without the parts of a server."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from carespine.kernel import clock
@@ -13,28 +13,9 @@ from carespine.security.door import Door
 from carespine.spine.reindexing.parameters import KnownParameters
 from carespine.spine.validating.service import Validator
 from carespine.storage.database import Database
-from carespine.storage.embedded import EmbeddedPostgres
-from carespine.storage.migrate import migrate
 
 if TYPE_CHECKING:
     from carespine.web.settings import Settings
-
-
-@contextmanager
-def database(settings: Settings) -> Iterator[str]:
-    """The URL of a migrated database: the one that is set, or the embedded one for as long as this lasts."""
-    if settings.database:
-        migrate(settings.database)
-        yield settings.database
-        return
-    server = EmbeddedPostgres(settings.data)
-    try:
-        url = server.start()
-        migrate(url)
-        server.watch()
-        yield url
-    finally:
-        server.stop()
 
 
 @asynccontextmanager

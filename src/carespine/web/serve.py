@@ -10,18 +10,17 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
-import httpx
 from granian.constants import Interfaces, Loops
 from granian.log import LogLevels
 from granian.server import Server
 
 from carespine.kernel.errors import Misconfigured
+from carespine.web.databases import database
 from carespine.web.keys import Keys
-from carespine.web.metrics import FOLDER_VARIABLE
-from carespine.web.opening import database
-from carespine.web.settings import RUN_VARIABLE, Settings
+from carespine.web.settings import METRICS_VARIABLE, RUN_VARIABLE, Settings
 
 __all__ = ["database", "serve"]
 
@@ -37,7 +36,7 @@ def serve(settings: Settings, *, on_ready: Callable[[str], None]) -> None:
         os.environ[RUN_VARIABLE] = json.dumps(
             {"settings": settings.model_dump(mode="json"), "database_url": url}
         )
-        os.environ[FOLDER_VARIABLE] = str(_metrics_folder(settings))
+        os.environ[METRICS_VARIABLE] = str(_metrics_folder(settings))
         # Forked workers would inherit locks that other threads hold, the import system's among them.
         multiprocessing.set_start_method("spawn", force=True)
         threading.Thread(target=_announce, args=(settings, on_ready), daemon=True).start()
@@ -86,13 +85,21 @@ def _with_port(settings: Settings) -> Settings:
 
 
 def _announce(settings: Settings, on_ready: Callable[[str], None]) -> None:
-    address = f"http://{settings.host}:{settings.port}"
     deadline = time.monotonic() + _READY_WITHIN_S
     while time.monotonic() < deadline:
         try:
-            if httpx.get(f"{address}/ready", timeout=2, trust_env=False).status_code == 200:
+            if _is_ready(settings.host, settings.port):
                 on_ready(settings.address)
                 return
-        except httpx.HTTPError:
+        except (OSError, HTTPException):
             pass
         time.sleep(0.03)
+
+
+def _is_ready(host: str, port: int) -> bool:
+    asking = HTTPConnection(host, port, timeout=2)
+    try:
+        asking.request("GET", "/ready")
+        return asking.getresponse().status == 200
+    finally:
+        asking.close()

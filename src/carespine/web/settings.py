@@ -29,6 +29,8 @@ CONFIG_FILE = Path("carespine.toml")
 _NOT_SETTINGS = {"CARESPINE_LONG"}
 # How the server hands its settings to its worker processes; not for people to set.
 RUN_VARIABLE = "_CARESPINE_RUN"
+# Where the worker processes keep their figures: the name is the library's (prometheus-client).
+METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 
 class Settings(BaseSettings):

@@ -32,13 +32,13 @@ $(STAMP): requirements-uv.lock requirements-dev.lock pyproject.toml
 demo: setup ## Play the story on the embedded database (ARGS=--check: without a person)
 	@$(BIN)/carespine demo $(ARGS)
 
-test: setup browser ## All tests (COVERAGE=1: count the lines and branches they reach, and demand enough)
+test: setup browser ## The tests (ALL=1: the slow ones too; COVERAGE=1: all of them, and their lines and branches counted)
 ifdef COVERAGE
 	@$(BIN)/coverage erase
 	@$(BIN)/coverage run -m pytest $(PYTEST) $(ARGS)
 	@$(BIN)/coverage combine --quiet && $(BIN)/coverage report --fail-under=85
 else
-	@$(BIN)/python -m pytest $(PYTEST) $(ARGS)
+	@$(BIN)/python -m pytest $(PYTEST) $(if $(ALL),,-m "not slow") $(ARGS)
 endif
 
 check: setup ## Format, lint, types, layers, generated pages

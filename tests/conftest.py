@@ -65,7 +65,7 @@ def database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
     name = f"test_{next(_numbers)}"
     maintenance = postgres.url.replace("/carespine?", "/postgres?")
     with psycopg.connect(maintenance, autocommit=True) as connection:
-        connection.execute(f"create database {name} template carespine".encode())
+        connection.execute(f"create database {name} template carespine strategy file_copy".encode())
     yield postgres.url.replace("/carespine?", f"/{name}?")
     with psycopg.connect(maintenance, autocommit=True) as connection:
         connection.execute(f"drop database {name} with (force)".encode())

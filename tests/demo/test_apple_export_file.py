@@ -303,6 +303,7 @@ def test_a_period_too_short_or_too_few_records_are_refused(
     assert not (tmp_path / "export.zip").exists()
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_records(tmp_path: Path) -> None:
     def peak(records: int) -> int:
         tracemalloc.start()

@@ -163,7 +163,7 @@ def fresh_database(postgres: EmbeddedPostgres) -> Iterator[str]:
     name = f"module_{next(_numbers)}"
     maintenance = postgres.url.replace("/carespine?", "/postgres?")
     with psycopg.connect(maintenance, autocommit=True) as connection:
-        connection.execute(f"create database {name} template carespine".encode())
+        connection.execute(f"create database {name} template carespine strategy file_copy".encode())
     yield postgres.url.replace("/carespine?", f"/{name}?")
     with psycopg.connect(maintenance, autocommit=True) as connection:
         connection.execute(f"drop database {name} with (force)".encode())

@@ -20,6 +20,7 @@ from carespine.standards.engine.evidence import verify
 from carespine.standards.models import Finding, Level, Outcome, Verdict
 
 
+@pytest.mark.slow
 async def test_the_same_seed_gives_the_same_verdict_and_hash_again_and_elsewhere(start):
     service = start()
 
@@ -33,6 +34,7 @@ async def test_the_same_seed_gives_the_same_verdict_and_hash_again_and_elsewhere
     assert first.evidence.head != again.evidence.head
 
 
+@pytest.mark.slow
 async def test_a_sound_service_passes_again_and_again_on_what_earlier_runs_left_behind(start):
     service = start()
     writing = ("TR-04", "TR-06", "WE-01", "WE-02", "AP-05", "AP-06", "ID-01", "RE-02", "SE-07")

@@ -12,6 +12,8 @@ from carespine.standards.engine import runner
 from carespine.standards.models import Level, Outcome, Verdict
 from wearable.defects import DEFECTS
 
+pytestmark = pytest.mark.slow
+
 # What needs real TLS has its own test (test_standards_tls.py).
 ELSEWHERE = {"old-tls"}
 MUTANTS = [

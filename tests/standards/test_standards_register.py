@@ -169,6 +169,7 @@ async def the_past_cannot_be_changed(world) -> None:
                     await tx.execute(statement.format(table, change))
 
 
+@pytest.mark.slow
 async def test_the_loose_app_is_refused_with_its_three_faults(world, loose_band):
     decided = await world.certify(loose_band)
 
@@ -319,6 +320,7 @@ async def test_every_decision_left_an_audit_event(world, steady_band):
     assert ['"apply"' in told[0], '"withdraw-certificate"' in told[1], "Ada Admin" in told[1]] == [True] * 3
 
 
+@pytest.mark.slow
 async def test_the_script_in_the_documentation_verifies_certificate_status_and_log(
     world, steady_band, tmp_path
 ):

@@ -34,7 +34,7 @@ class Place:
 
     def copy(self, folder: Path) -> Place:
         made = Place(self.postgres, f"pages_{next(_numbers)}", folder)
-        self._maintain(f"create database {made.database} template {self.database}")
+        self._maintain(f"create database {made.database} template {self.database} strategy file_copy")
         shutil.copytree(self.folder, folder, dirs_exist_ok=True)
         return made
 

@@ -18,7 +18,7 @@ from browser_driver import (
 from pages_app import example_app
 from playwright.sync_api import Browser, expect
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 PAGES = [
     ("/", ""),

@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from carespine.storage.database import Connection
 
 
+def _by_version(report: Report) -> dict[str, list[str]]:
+    """The requirements by their version, which nearly all share: a certificate is short."""
+    found: dict[str, set[str]] = {}
+    for each in report.results:
+        found.setdefault(each.requirement_version, set()).add(each.requirement)
+    return {version: sorted(names) for version, names in sorted(found.items())}
+
+
 @dataclass(frozen=True, slots=True)
 class Grounds:
     """What a certificate rests on: the run, the SHA-256 of its report, and the level it reached."""
@@ -56,7 +64,7 @@ async def issue(
         "version": wanted.version,
         "profile": f"{report.profile} {report.profile_version}",
         "level": grounds.level,
-        "standards": {each.requirement: each.requirement_version for each in report.results},
+        "standards": _by_version(report),
         "catalogue_sha256": report.catalogue,
         "report_sha256": grounds.report_sha256,
         "verdict_sha256": report.verdict_hash,

@@ -10,9 +10,11 @@ from carespine.demo import sign_ins
 from carespine.demo.practice import count, generate
 from carespine.demo.practice.story_people import PRACTICE
 from carespine.demo.stage import Stage, expect
+from carespine.fhir import json_text
 from carespine.kernel import nhs_number
 from carespine.security.actor import system_job
 from carespine.spine.loading import Loaded, load_trees
+from carespine.storage import bodies
 from carespine.storage.types import type_number
 from carespine.web import settings
 from carespine.web.platform import Platform
@@ -65,11 +67,10 @@ def _verify(stage: Stage, expected: dict[str, int]) -> None:
         expect(found == number, f"{found} {name} resources are stored, not {number}")
     with stage.rows() as connection:
         rows = connection.execute(
-            "select convert_from(body, 'UTF8')::jsonb -> 'identifier' -> 0 ->> 'value' as number "
-            "from resource where type = %s and not deleted",
-            [type_number("Patient")],
+            "select body from resource where type = %s and not deleted", [type_number("Patient")]
         ).fetchall()
-    numbers = [row["number"] for row in rows]
+    patients = [json_text.read(bodies.unpack(row["body"])) for row in rows]
+    numbers = [patient["identifier"][0]["value"] for patient in patients]
     wrong = [number for number in numbers if not (nhs_number.is_valid(number) and number.startswith("999"))]
     expect(not wrong, f"{len(wrong)} NHS numbers are not valid ones of the test range")
     expect(len(set(numbers)) == len(numbers), "two patients share an NHS number")

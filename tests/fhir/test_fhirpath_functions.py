@@ -379,3 +379,14 @@ def test_an_evaluation_without_an_answer_says_why_and_where(
     with pytest.raises(fhirpath.FhirPathEvaluationError, match="line 1, column") as caught:
         fhirpath.evaluate(PATIENT, expression)
     assert words in caught.value.message
+
+
+def test_a_pattern_that_would_never_end_is_given_up() -> None:
+    with pytest.raises(fhirpath.FhirPathEvaluationError, match="takes too long"):
+        fhirpath.evaluate(PATIENT, "'" + "a" * 60 + "b'.matches('(a|aa)+$')")
+
+
+def test_half_a_surrogate_pair_is_no_text() -> None:
+    with pytest.raises(fhirpath.FhirPathSyntaxError, match="surrogate"):
+        fhirpath.evaluate(PATIENT, r"'\ud800'")
+    assert fhirpath.evaluate(PATIENT, r"'\ud83d\ude00'") == ["\U0001f600"]

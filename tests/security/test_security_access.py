@@ -606,3 +606,31 @@ async def test_a_deleted_patient_is_out_of_reach_of_the_practice(server: Server)
     assert (await server.ask(GP, "GET", "Patient/ann")).status == 404
     assert (await server.ask(GP, "GET", "Observation/ann-bp")).status == 404
     assert (await server.ask(GP, "PUT", "Patient/ann", person("ann", "elm"))).status == 403
+
+
+PERMISSION = {
+    "resourceType": "Consent",
+    "status": "active",
+    "scope": {"text": "privacy"},
+    "category": [{"text": "sharing"}],
+    "patient": {"reference": "Patient/ann"},
+    "policyRule": {"text": "opt in"},
+}
+
+
+@pytest.mark.parametrize(
+    ("scope", "tree", "status"),
+    [
+        ("system/*.cruds", {"resourceType": "Organization", "name": "Elsewhere"}, 403),
+        ("system/Organization.cruds", {"resourceType": "Organization", "name": "Elsewhere"}, 201),
+        ("system/*.cruds", PERMISSION, 403),
+        ("system/Consent.cruds", PERMISSION, 403),
+    ],
+)
+async def test_an_app_changes_no_consent_and_no_directory_by_a_star(
+    server: Server, scope: str, tree: dict[str, Any], status: int
+) -> None:
+    """Either would let an app decide for itself whose records it reaches."""
+    app = replace(BAND, scopes=frozenset([scope]))
+    name = f"{tree['resourceType']}/x"
+    assert (await server.ask(app, "PUT", name, {**tree, "id": "x"})).status == status

@@ -87,13 +87,13 @@ async def world(database: Database) -> AsyncIterator[World]:
         yield made
 
 
-async def certify(world: World) -> None:
+async def certify(world: World, version: str = "1.0.0") -> None:
     app_key = ECKey.generate_key("P-384")
     asked = Application(
         id=world.id,
         supplier="Example Wearables Ltd",
         product="Steady Band",
-        version="1.0.0",
+        version=version,
         client_id="steady-band",
         base_url="http://127.0.0.1:9",
         profile="device-app",
@@ -166,6 +166,37 @@ async def test_a_restricted_product_comes_to_no_new_site_and_keeps_those_it_has(
     await world.standards.deploy(ADMIN, world.id, organisation=SITE)
     sites = [site["organisation"] for site in (await world.said())["sites"]]
     assert sites == [SITE, "B82002"]
+
+
+async def test_no_product_with_a_site_is_withdrawn_past_the_gates(world):
+    world.clock.forward(days=366)
+    async with world.database.transaction() as tx:
+        await store.add_event(tx, world.id, Entry(Event.START, world.clock(), "the supplier", "again"))
+    assert (await world.said())["state"] == "testing"
+    with pytest.raises(Conflict, match="W3: nothing is said about A81001"):
+        await world.standards.withdraw(ADMIN, world.id, reason="closed")
+
+
+async def test_a_danger_stops_export_too(world):
+    await world.decide(Event.PHASE_OUT)
+    world.clock.forward(days=365)
+    assert (await world.said())["access"]["reach"] == "export"
+    stopped = await world.standards.suspend(ADMIN, world.id, reason="it exports another patient's data")
+    assert (stopped.state, stopped.allowed) == (State.SUSPENDED, False)
+
+
+async def test_a_newer_version_does_not_lift_a_suspension(world):
+    await world.standards.suspend(ADMIN, world.id, reason="it showed one patient to another")
+    first = world.id
+    world.id = new_id()
+    await certify(world, version="2.0.0")
+    async with world.database.connection() as connection:
+        found = await service.standing(connection, "steady-band", now=world.clock())
+    assert (found.allowed, found.state) == (False, "suspended")
+    world.id = first
+    await world.standards.reinstate(ADMIN, first, reason="mended")
+    async with world.database.connection() as connection:
+        assert (await service.standing(connection, "steady-band", now=world.clock())).allowed
 
 
 async def test_an_appeal_is_lodged_by_the_supplier_and_decided_by_somebody_else(world):

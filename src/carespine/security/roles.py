@@ -78,6 +78,11 @@ def allows(actor: Actor, resource_type: str, interaction: str) -> bool:
     """
     if actor.kind in ("open", "system"):
         return True
+    if actor.kind == "app" and interaction not in "rs":
+        if resource_type == "Consent":  # who may see a record is for the patient and for staff to say
+            return False
+        if resource_type in DIRECTORY and not scope_reach.names(actor, resource_type, interaction):
+            return False
     if actor.kind == "app" or actor.client:
         covered = scope_reach.covers(actor, resource_type, interaction)
         return covered and (actor.kind == "app" or _may(actor, resource_type, interaction))

@@ -32,6 +32,13 @@ def covers(actor: Actor, resource_type: str, letter: str) -> bool:
     return any(scope.covers(resource_type, letter) for scope in in_force(actor))
 
 
+def names(actor: Actor, resource_type: str, letter: str) -> bool:
+    """Whether a scope speaks of this type by its name: `*` does not say that the directory may be changed."""
+    return any(
+        scope.type == resource_type and scope.covers(resource_type, letter) for scope in in_force(actor)
+    )
+
+
 def condition(actor: Actor, arguments: Arguments, *, alias: str, letter: str, types: Iterable[str]) -> str:
     """A condition on `alias` (patient, type, rid, version) for what the scopes leave of the rows of `types`."""
     groups: dict[tuple[bool, frozenset[int]], list[int]] = {}

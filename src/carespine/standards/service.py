@@ -274,7 +274,7 @@ class Standards:
             wanted = await self._held(session.tx, application_id)
             found = await store.situation(session.tx, wanted.id, now=self.clock())
             sites = await store.deployments(session.tx, wanted.id)
-        if found.state is lifecycle.State.EXPORT_ONLY:
+        if found.state is lifecycle.State.EXPORT_ONLY or sites:
             deployed = frozenset(site.organisation for site in sites)
             if shut := gates.reasons_to_stay(facts, deployed=deployed, now=self.clock()):
                 raise Conflict(f"It may not be withdrawn yet. {'; '.join(shut)}.")
@@ -387,7 +387,13 @@ async def standing(connection: Connection, client_id: str, *, now: datetime) -> 
         return Standing("unknown", None, None, allowed=False, reason="there is no application by this client")
     logs = await store.logs(connection, [each.id for each in applications])
     certified = [each for each in applications if any(line.event is Event.CERTIFY for line in logs[each.id])]
-    chosen = (certified or applications)[0]
+    # A suspension for safety stands above a newer version's certificate, until the authority lifts it.
+    barred = [
+        each
+        for each in certified
+        if lifecycle.replay(logs[each.id], now=now).state is lifecycle.State.SUSPENDED
+    ]
+    chosen = (barred or certified or applications)[0]
     found = lifecycle.replay(logs[chosen.id], now=now)
     return Standing(
         state=found.state,

@@ -105,7 +105,7 @@ TABLE: dict[tuple[State, Event], State | None] = {
         (state, Event.REFUSE): state
         for state in (State.NONCONFORMITY, State.CAP_AGREED, State.RESTRICTED, State.PHASING_OUT)
     },
-    **{(state, Event.SUSPEND): State.SUSPENDED for state in _PROCESS},
+    **{(state, Event.SUSPEND): State.SUSPENDED for state in (*_PROCESS, State.EXPORT_ONLY)},
     **{(state, Event.PHASE_OUT): State.PHASING_OUT for state in _PROCESS if state is not State.PHASING_OUT},
     **{(state, Event.APPEAL): state for state in _HELD},
     **{(state, Event.UPHOLD): state for state in _HELD},

@@ -8,6 +8,8 @@ import html
 import json
 import re
 
+import regex
+
 from carespine.fhir.fhirpath import patterns
 from carespine.fhir.fhirpath.errors import FhirPathEvaluationError
 from carespine.fhir.fhirpath.model import Items, system
@@ -64,12 +66,14 @@ def replace(value: str, part: str, other: str) -> str:
 @text("matches", 1, 2, returns="Boolean")
 def matches(value: str, pattern: str, flags: str = "") -> bool:
     """Whether the pattern is found anywhere in the text."""
-    return patterns.compiled(pattern, flags).search(value) is not None
+    expression = patterns.compiled(pattern, flags)
+    return patterns.in_time(lambda most: expression.search(value, timeout=most)) is not None
 
 
 @text("matchesFull", 1, 2, returns="Boolean")
 def matches_full(value: str, pattern: str, flags: str = "") -> bool:
-    return patterns.compiled(pattern, flags).fullmatch(value) is not None
+    expression = patterns.compiled(pattern, flags)
+    return patterns.in_time(lambda most: expression.fullmatch(value, timeout=most)) is not None
 
 
 @text("replaceMatches", 2, 3)
@@ -77,8 +81,9 @@ def replace_matches(value: str, pattern: str, other: str, flags: str = "") -> st
     if not pattern:
         return value
     try:
-        return patterns.compiled(pattern, flags).sub(patterns.substitution(other), value)
-    except (re.error, IndexError) as error:
+        expression, written = patterns.compiled(pattern, flags), patterns.substitution(other)
+        return str(patterns.in_time(lambda most: expression.sub(written, value, timeout=most)))
+    except (regex.error, IndexError) as error:
         raise FhirPathEvaluationError(f"replaceMatches() cannot use the replacement: {error}") from error
 
 
@@ -164,4 +169,6 @@ def unescape(value: str, target: str) -> str | None:
 
 
 def _json_character(match: re.Match[str]) -> str:
-    return str(json.loads(f'"{match.group()}"'))
+    text = str(json.loads(f'"{match.group()}"'))
+    # Half of a surrogate pair is no character: nothing that leaves here could hold it.
+    return text.encode("utf-8", "replace").decode()

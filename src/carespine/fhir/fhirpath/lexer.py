@@ -92,7 +92,13 @@ def _unescape(source: str, text: str, start: int) -> str:
             raise FhirPathSyntaxError(f"\\{escape} is not an escape", start + match.start(), source)
         return _ESCAPED[escape]
 
-    return _ESCAPE.sub(replace, text) if "\\" in text else text
+    if "\\" not in text:
+        return text
+    plain = _ESCAPE.sub(replace, text).encode("utf-16", "surrogatepass")
+    try:
+        return plain.decode("utf-16")
+    except UnicodeDecodeError as error:
+        raise FhirPathSyntaxError("half of a surrogate pair is no character", start, source) from error
 
 
 def _complaint(source: str, position: int) -> str:

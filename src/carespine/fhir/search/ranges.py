@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -91,17 +92,21 @@ def amount_of_range(value: dict[str, Any]) -> Amount | None:
     return (*span, system, code, unit)
 
 
+# A sample as R4 writes decimals, of a size that a measurement can have; what is none is found by nothing.
+_SAMPLE = re.compile(r"-?\d{1,40}(?:\.\d{1,40})?(?:[eE][+-]?\d{1,2})?")
+
+
 def amount_of_samples(value: dict[str, Any]) -> Amount | None:
     """A SampledData: from its least to its greatest sample, in the unit of its origin."""
     origin, factor = value.get("origin", {}), Decimal(value.get("factor", 1))
     zero = Decimal(origin.get("value", 0))
     limits = {"L": value.get("lowerLimit"), "U": value.get("upperLimit")}
-    samples = [
-        limits[word] if word in limits else Decimal(word)
-        for word in value.get("data", "").split()
-        if word != "E"
+    samples = [limits.get(word, word) for word in value.get("data", "").split() if word != "E"]
+    numbers = [
+        Decimal(sample) * factor + zero
+        for sample in samples
+        if sample is not None and (not isinstance(sample, str) or _SAMPLE.fullmatch(sample))
     ]
-    numbers = [Decimal(sample) * factor + zero for sample in samples if sample is not None]
     if not numbers:
         return None
     return (min(numbers), max(numbers), *_unit(origin))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import product
+from math import prod
 from typing import Any
 
 from carespine.fhir import fhirpath
@@ -20,6 +21,8 @@ from carespine.fhir.sql_on_fhir.results import plain_value
 from carespine.kernel.errors import Unprocessable
 
 Row = tuple[Any, ...]
+# Ours: lists side by side multiply; more from one resource is a mistake, or meant to keep a server busy.
+_MOST_AT_ONCE = 100_000
 # From a node, the variables and its place in the iteration around it to rows.
 Maker = Callable[[Node, Environment, int], list[Row]]
 Getter = Callable[[Node, Environment, int], Any]
@@ -136,6 +139,8 @@ class Rows:
                 if not rows:
                     return []
                 parts.append(rows)
+            if prod(map(len, parts)) > _MOST_AT_ONCE:
+                raise Unprocessable(f"One resource gives more than {_MOST_AT_ONCE} rows; join fewer lists.")
             if all(len(rows) == 1 for rows in parts):
                 return [tuple(value for rows in parts for value in rows[0])]
             return [tuple(value for row in rows for value in row) for rows in product(*parts)]

@@ -80,9 +80,17 @@ def _input(parts: Any) -> Input:
     if "content" in by_name:
         return Input(kind, content=_content(by_name["content"]))
     url = _text(by_name["url"]) or ""
-    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+    if not _is_address(url):
         raise Invalid(f"An input's url begins with https://; {url[:120]!r} does not.")
     return Input(kind, url=url)
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 def _content(part: dict[str, Any]) -> bytes:

@@ -6,7 +6,7 @@ import asyncio
 
 from carespine.devices import picture as pictures
 from carespine.devices import store
-from carespine.devices.importing import CLIENT, checked_number, patient_with
+from carespine.devices.importing import checked_number, patient_with
 from carespine.devices.ports import Door
 from carespine.devices.preview import FileOutcome, Preview, every_day
 from carespine.devices.publish import birth_date
@@ -14,11 +14,14 @@ from carespine.devices.shelf import StoreShelf
 from carespine.devices.summary import results
 from carespine.security.actor import TREATMENT, system_job
 
+# How it names itself in the patient's list of who has looked.
+JOB = "carespine devices report"
+
 
 async def of_patient(door: Door, nhs_number: str) -> Preview:
     """What is stored of this patient, as a report. Raises Invalid (no NHS number) and NotFound (no patient)."""
     number = checked_number(nhs_number)
-    async with door.enter(system_job(CLIENT), purpose=TREATMENT) as session:
+    async with door.enter(system_job(JOB), purpose=TREATMENT) as session:
         patient_id = await patient_with(session, number)
         patient = await session.require_patient(patient_id)
         shelf = StoreShelf(session.tx, patient)

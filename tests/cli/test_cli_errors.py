@@ -31,6 +31,17 @@ def test_a_data_folder_that_is_a_file_is_a_sentence(
     assert text.strip()
 
 
+def test_a_file_given_as_the_data_folder_is_named_as_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "a-file"
+    file.write_text("not a folder")
+    code, text = said(["load", str(file), "--data", str(file)], monkeypatch, capsys)
+    assert code == 2
+    assert "--data" in text
+    assert "is a file" in " ".join(text.replace("│", " ").split())
+
+
 def test_a_certificate_that_cannot_be_opened_is_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -282,7 +282,7 @@ def test_a_zip_is_read_member_by_member_and_strangers_are_named() -> None:
     assert outcome.accounts_for_all
     assert outcome.values("steps") == [12.0, 0.0, 40.0]
     assert outcome.values("blood-pressure-systolic") == [128.0]
-    assert any(notice.startswith("Not read: 2 file(s)") for notice in outcome.notices)
+    assert any(notice.startswith("Not read: 2 files") for notice in outcome.notices)
 
 
 def test_an_apple_export_in_a_zip_is_still_read_as_one() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
@@ -91,6 +92,19 @@ async def test_the_readings_behind_each_number_can_be_listed(with_readings):
             read = await gp.open(f"/practice/patients/{CONSENTING_PATIENT.id}/readings?metric={metric}")
             assert len(read.all("tr")) > 3, read.words[:500]
             assert "no value" not in read.words
+
+
+async def test_the_list_of_blood_pressures_says_which_ones_the_average_uses(with_readings):
+    async with window(with_readings, "gp") as gp:
+        listed = await gp.open(SUMMARY.replace("/summary", "/readings?metric=home-blood-pressure"))
+        told = await gp.open(SUMMARY)
+    used = re.search(r"The average uses (\d+) readings", listed.words)
+    assert used is not None
+    assert f"The average uses {used[1]} readings; the" in told.words
+    rows = listed.all("tr")[1:]
+    left_out = [row for row in rows if "Not used in the average." in row.text]
+    assert left_out
+    assert len(rows) - len(left_out) == int(used[1])
 
 
 async def test_a_gp_of_another_practice_finds_neither_summary_nor_readings(with_readings):

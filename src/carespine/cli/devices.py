@@ -90,6 +90,7 @@ def inspect(
 ) -> None:
     """Say what a file is and what it holds, before anything is stored."""
     from carespine.devices.inspecting import inspect as look
+    from carespine.devices.words import counted
     from carespine.kernel.clock import now
 
     told = look(file, now=now(), zone=zone, further=_mapped(mapping))
@@ -97,7 +98,10 @@ def inspect(
         print_json(told)
         return
     typer.echo(f"{told['name']}: {told['title']}.")
-    typer.echo(f"{told['records']} record(s): {told['readings']} reading(s), {told['rejected']} rejected.")
+    typer.echo(
+        f"{counted(told['records'], 'record')}: {counted(told['readings'], 'reading')}, "
+        f"{told['rejected']} rejected."
+    )
     for held in told["metrics"]:
         units = ", ".join(held["units"])
         typer.echo(
@@ -206,10 +210,12 @@ def _mapped(mapping: Path | None) -> tuple[Adapter, ...]:
 
 
 def _say(made: Preview) -> None:
+    from carespine.devices.words import counted
+
     for file in made.files:
         typer.echo(
-            f"{file.name} ({file.title or 'not recognised'}), {file.state}: read {file.read}, stored "
-            f"{file.stored}, duplicate {file.duplicate}, rejected {file.rejected}."
+            f"{file.name} ({file.title or 'not recognised'}), {file.state}: read {file.read}, would be "
+            f"stored {file.stored}, duplicate {file.duplicate}, rejected {file.rejected}."
         )
         for reason in file.reasons:
             typer.echo(f"  rejected {reason.count}: {reason.sentence}")
@@ -217,7 +223,8 @@ def _say(made: Preview) -> None:
             if line:
                 typer.echo(f"  note: {line}")
     days = {view.found.day for view in made.days}
-    typer.echo(f"{len(days)} local day(s), {len(made.days)} value(s). With --json: each with its sources.")
+    values = counted(len(made.days), "value")
+    typer.echo(f"{counted(len(days), 'local day')}, {values}. With --json: each with its sources.")
     for result in made.results:
         typer.echo(f"{result.title}: {result.verdict}")
         for sentence in (result.urgent, *result.missing):

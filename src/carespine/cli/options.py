@@ -14,7 +14,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 DataOption = Annotated[
     Path | None,
-    typer.Option("--data", help="Folder for the embedded database and the keys.", show_default=".carespine"),
+    typer.Option(
+        "--data",
+        help="Folder for the embedded database and the keys.",
+        show_default=".carespine",
+        file_okay=False,
+    ),
 ]
 DatabaseOption = Annotated[
     str | None,

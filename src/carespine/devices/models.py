@@ -113,10 +113,14 @@ class SourceShare:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where the numbers of one result come from: sources, imports and the reading Observations."""
+    """Where the numbers of one result come from: sources, imports and the reading Observations.
+
+    `other_ids` are Observations of the same kind that stand in the chart and that the numbers do not use.
+    """
 
     sources: tuple[SourceShare, ...] = ()
     observation_ids: tuple[str, ...] = ()
+    other_ids: tuple[str, ...] = ()
     import_ids: tuple[str, ...] = ()
 
 

@@ -56,6 +56,7 @@ def section(picture: Picture) -> Result:
             provenance=_provenance(picture, week),
         )
     used = picture.pressures[-len(decided.used) :]
+    week = picture.pressures[-len(decided.used) - len(decided.discarded) :]
     return replace(
         begun,
         state="ready",
@@ -63,7 +64,7 @@ def section(picture: Picture) -> Result:
         plain=_plain(decided),
         figures=_figures(decided),
         changes=_changes(picture, decided),
-        quality=_quality(picture, used, decided.days),
+        quality=_quality(picture, week, decided.days),
         provenance=_provenance(picture, used),
     )
 
@@ -95,8 +96,9 @@ def _verdict(decided: rules.HomeAverage) -> str:
     aim = "on target" if decided.on_target else "not on target"
     return (
         f"Home average {decided.systolic_mmhg}/{decided.diastolic_mmhg} mmHg, {_MEANING[decided.band]}; "
-        f"{aim} (below {upper}/{lower} for age). {len(decided.used)} readings counted, of "
-        f"{decided.days} complete days; the first day's {len(decided.discarded)} are discarded, as the rule says."
+        f"{aim} (below {upper}/{lower} for age). The average uses {len(decided.used)} readings; the "
+        f"{len(decided.discarded)} of the first day are discarded, as the rule says. "
+        f"{decided.days} days are complete."
     )
 
 
@@ -184,6 +186,10 @@ def _provenance(picture: Picture, used: Sequence[Pressure]) -> Provenance:
     return Provenance(
         sources=tuple(shares),
         observation_ids=tuple(observation_id(picture.patient_id, pressure) for pressure in used),
+        other_ids=tuple(
+            observation_id(picture.patient_id, pressure)
+            for pressure in picture.pressures[: len(picture.pressures) - len(used)]
+        ),
         import_ids=import_ids(picture, frozenset[int]().union(*(one.imports for one in used))),
     )
 

@@ -24,6 +24,7 @@ from carespine.devices.naming import as_date, day_id, device_id
 from carespine.devices.picture import Picture
 from carespine.devices.resolve import IMPLAUSIBLE, Day
 from carespine.devices.samples import ZoneTrust
+from carespine.devices.words import counted
 
 # Carespine: a section says so when its readings end more than a week before the newest of any kind.
 STALE_DAYS = 7
@@ -152,7 +153,7 @@ def quality(picture: Picture, key: str, found: Sequence[Day], *, first: int, las
 def _flags(picture: Picture, inside: Sequence[Day], *, last: int) -> Iterable[str]:
     odd = sum(share.set_aside.get(IMPLAUSIBLE, 0) for day in inside for share in day.shares)
     if odd:
-        yield f"{odd} reading(s) outside the plausible range were set aside."
+        yield f"{counted(odd, 'reading')} outside the plausible range were set aside."
     if picture.last_day - last > STALE_DAYS:
         yield f"The latest reading is from {as_date(last):%d %B %Y}."
 
@@ -164,7 +165,7 @@ def zone_flags(picture: Picture, key: str, *, first: int, last: int) -> Iterable
         day = samples.local_day()
         doubtful += int(((samples.trust == ZoneTrust.AMBIGUOUS) & (day >= first) & (day <= last)).sum())
     if doubtful:
-        yield f"The time zone of {doubtful} reading(s) is not certain: their day may be wrong."
+        yield f"The time zone of {counted(doubtful, 'reading')} is not certain: their day may be wrong."
 
 
 def provenance(picture: Picture, key: str, found: Sequence[Day]) -> Provenance:

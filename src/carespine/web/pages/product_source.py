@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from carespine.web.pages.views import (
 if TYPE_CHECKING:
     from carespine.kernel.clock import Clock
     from carespine.security.actor import Actor
+    from carespine.standards.models import Application
     from carespine.standards.service import Standards
     from carespine.storage.database import Database
 
@@ -59,7 +61,8 @@ class ProductSource:
         allowed = {
             row.application.client_id: row.application for row in reversed(rows) if row.situation.allowed
         }
-        return tuple(Choice(key, app.product, f"Made by {app.supplier}") for key, app in allowed.items())
+        named = Counter(app.product for app in allowed.values())
+        return tuple(_choice(app, alone=named[app.product] == 1) for app in allowed.values())
 
     async def product(self, product_id: str) -> ProductPage:
         async with self.database.connection() as connection:
@@ -81,6 +84,12 @@ class ProductSource:
 
     async def reinstate(self, visitor: Visitor, product_id: str, *, reason: str) -> None:
         await self.standards.reinstate(_administrator(visitor), product_id, reason=reason)
+
+
+def _choice(asked: Application, *, alone: bool) -> Choice:
+    """An app to choose; its version stands in the name where another version is certified beside it."""
+    name = asked.product if alone else f"{asked.product}, version {asked.version}"
+    return Choice(asked.client_id, name, f"Version {asked.version}, made by {asked.supplier}")
 
 
 def _administrator(visitor: Visitor) -> Actor:

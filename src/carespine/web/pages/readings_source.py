@@ -12,6 +12,7 @@ from carespine.web.pages import formats
 from carespine.web.pages.views import MetricLink, PatientBanner, Reading, Readings
 
 PAGE_SIZE = 50
+NOT_COUNTED = "Not used in the average."
 # How many Observations one search may name.
 _AT_ONCE = 500
 _ONLY_A_DATE = len("2026-11-20")
@@ -28,20 +29,22 @@ async def readings_page(
     if result is None:
         raise NotFound("There are no readings of this kind.")
     rows = sorted(await _observations(session, result), key=_start, reverse=True)
+    others = frozenset(result.provenance.other_ids if result.state == "ready" else ())
     wanted = rows[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
     return Readings(
         patient,
         MetricLink(result.key, result.title),
         tuple(MetricLink(each.key, each.title) for each in shown),
-        tuple(_reading(tree) for tree in wanted),
+        tuple(_reading(tree, counts=tree["id"] not in others) for tree in wanted),
         len(rows),
         page,
         max(1, -(-len(rows) // PAGE_SIZE)),
+        counted=sum(tree["id"] not in others for tree in rows) if others else None,
     )
 
 
 async def _observations(session: Session, result: Result) -> list[dict[str, Any]]:
-    ids = result.provenance.observation_ids
+    ids = result.provenance.observation_ids + result.provenance.other_ids
     found: list[dict[str, Any]] = []
     for start in range(0, len(ids), _AT_ONCE):
         named = ",".join(ids[start : start + _AT_ONCE])
@@ -54,13 +57,14 @@ def _start(tree: dict[str, Any]) -> datetime:
     return datetime.fromisoformat(text).astimezone()
 
 
-def _reading(tree: dict[str, Any]) -> Reading:
+def _reading(tree: dict[str, Any], *, counts: bool) -> Reading:
+    notes = [note["text"] for note in tree.get("note", ())]
     return Reading(
         observation_id=tree["id"],
         when=_when(tree),
         value=_value(tree),
         source=tree.get("device", {}).get("display", "not known"),
-        note=" ".join(note["text"] for note in tree.get("note", ())),
+        note=" ".join(notes if counts else [*notes, NOT_COUNTED]),
     )
 
 

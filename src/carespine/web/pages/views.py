@@ -125,7 +125,7 @@ class MetricLink:
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """One page of the readings behind one result, newest first."""
+    """One page of the readings of one result, newest first; `counted` of all of them its numbers use."""
 
     patient: PatientBanner
     metric: MetricLink
@@ -134,6 +134,7 @@ class Readings:
     total: int
     page: int = 1
     pages: int = 1
+    counted: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

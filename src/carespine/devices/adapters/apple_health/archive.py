@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from typing import BinaryIO
 
 from carespine.devices.adapters.contract import HostileFile, UnreadableFile
+from carespine.devices.words import counted
 
 # Deflate reaches 1032:1; real Apple exports stay under 40:1 (measured on exports of 45 to 211 MB).
 MAX_EXPANSION = 200
@@ -81,7 +82,7 @@ def unread_members(file: BinaryIO) -> tuple[str, ...]:
             for name in archive.namelist()
             if name != chosen and not name.endswith("/")
         )
-    return tuple(f"Not read: {count} file(s) in {kind}." for kind, count in sorted(kinds.items()))
+    return tuple(f"Not read: {counted(count, 'file')} in {kind}." for kind, count in sorted(kinds.items()))
 
 
 def _opened(file: BinaryIO) -> zipfile.ZipFile:

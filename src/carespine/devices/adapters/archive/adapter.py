@@ -23,6 +23,7 @@ from carespine.devices.adapters.contract import (
     load_manifest,
 )
 from carespine.devices.samples import Batch
+from carespine.devices.words import counted
 
 # A takeout of ten years has some tens of thousands of files.
 MAX_MEMBERS = 100_000
@@ -71,12 +72,14 @@ class ArchiveReading:
 
     @property
     def notices(self) -> tuple[str, ...]:
-        made = [f"{count} file(s) read as: {title}." for title, count in sorted(self._read_as.items())]
+        made = [
+            f"{counted(count, 'file')} read as: {title}." for title, count in sorted(self._read_as.items())
+        ]
         if self._unread:
             named = ", ".join(self._unread[:_NAMED_AT_MOST])
             more = len(self._unread) - _NAMED_AT_MOST
             made.append(
-                f"Not read: {len(self._unread)} file(s): {named}{f' and {more} more' if more > 0 else ''}."
+                f"Not read: {counted(len(self._unread), 'file')}: {named}{f' and {more} more' if more > 0 else ''}."
             )
         return (*made, *self._said)
 

@@ -13,6 +13,7 @@ from carespine.devices.adapters.kit.collect import Collector
 from carespine.devices.adapters.kit.document import Document, DocumentAdapter, Head
 from carespine.devices.adapters.kit.text import folded
 from carespine.devices.samples import SourceIdentity
+from carespine.devices.words import counted
 
 _STAMP = r"\((yyyy|jjjj|aaaa|rrrr|vvvv)"
 _CALIBRATION = re.compile(r"^(calib|kalib)")
@@ -74,10 +75,12 @@ class _Events:
             yield
         for word, count in self.marked.items():
             self.into.note(
-                f"{count} reading(s) written as {word}: kept as {_MARKS_MG[word]:g} mg/dL, Dexcom's mark."
+                f"{counted(count, 'reading')} written as {word}: kept as {_MARKS_MG[word]:g} mg/dL, Dexcom's mark."
             )
         if self.settings:
-            self.into.note(f"{self.settings} line(s) without a time hold names and settings, no readings.")
+            self.into.note(
+                f"Without a time: {counted(self.settings, 'line')}, which hold names and settings, no readings."
+            )
 
     def _event(self, row: table.Row, earlier: dict[str, Moment]) -> None:
         kind = folded(row.get(self.kind or ""))

@@ -19,6 +19,7 @@ from carespine.devices.adapters.kit.clock import Clock
 from carespine.devices.adapters.kit.collect import Collector
 from carespine.devices.adapters.kit.document import Document, Head
 from carespine.devices.samples import Batch
+from carespine.devices.words import counted
 
 _MARK = b"SQLite format 3\x00"
 # Steps of the database's machine for one statement: a damaged file must not hold the reader up.
@@ -136,4 +137,4 @@ class HealthConnectReading:
             count = 1
         if count:
             self._into.refuse(reasons.METRIC_NOT_SUPPORTED, int(count))
-            self._into.note(f"Not used: {count} record(s) of {table}.")
+            self._into.note(f"Not used: {counted(count, 'record')} of {table}.")

@@ -12,6 +12,7 @@ from carespine.devices.adapters.kit.collect import Collector
 from carespine.devices.adapters.kit.document import Document, DocumentAdapter, Head
 from carespine.devices.adapters.kit.text import folded
 from carespine.devices.samples import SourceIdentity
+from carespine.devices.words import counted
 
 _GLUCOSE = re.compile(r"(mmol/l|mg/dl)")
 # The words by which the columns of history, scan and strip are told apart, in the languages of LibreView.
@@ -75,7 +76,9 @@ class _Rows:
                 self._row(row, order, earlier)
             yield
         if self.marked:
-            self.into.note(f"{self.marked} reading(s) were written as LO or HI: kept as 39 and 501 mg/dL.")
+            self.into.note(
+                f"Written as LO or HI: {counted(self.marked, 'reading')}, kept as 39 and 501 mg/dL."
+            )
 
     def _row(self, row: table.Row, order: DateOrder | None, earlier: dict[tuple[str, str], Moment]) -> None:
         kind = _TYPES.get(row.get(self.kind))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+# Interaction codes, and search parameters with their kinds.
+Declared = tuple[list[str], dict[str, str]]
 _SEARCH = {
     "Patient": {
         "_id": "token",
@@ -28,15 +31,16 @@ _INTERACTIONS = {
 }
 
 
-def statement(product: str, base: str, *, lacking: bool) -> dict[str, Any]:
+def statement(product: str, base: str, *, lacking: bool, more: Mapping[str, Declared]) -> dict[str, Any]:
     """The CapabilityStatement; with `lacking` it promises a resource that is not there."""
+    offered = {name: (_INTERACTIONS[name], _SEARCH[name]) for name in _INTERACTIONS} | dict(more)
     resources: list[dict[str, Any]] = [
         {
             "type": name,
-            "interaction": [{"code": code} for code in _INTERACTIONS[name]],
-            "searchParam": [{"name": param, "type": kind} for param, kind in _SEARCH[name].items()],
+            "interaction": [{"code": code} for code in codes],
+            "searchParam": [{"name": param, "type": kind} for param, kind in params.items()],
         }
-        for name in _INTERACTIONS
+        for name, (codes, params) in offered.items()
     ]
     if lacking:
         resources.append(

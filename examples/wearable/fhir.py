@@ -6,6 +6,7 @@ import asyncio
 import re
 import time
 from collections import defaultdict, deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -282,9 +283,10 @@ class Fhir:
             bundle["entry"] = [{"resource": each, "search": {"mode": "match"}} for each in resources]
         return bundle
 
-    def metadata(self, base: str) -> dict[str, Any]:
-        """GET metadata"""
-        return capability.statement(self.product, base, lacking="describes-what-it-lacks" in self.defects)
+    def metadata(self, base: str, more: Mapping[str, capability.Declared]) -> dict[str, Any]:
+        """GET metadata; `more` is what another kind of service adds."""
+        lacking = "describes-what-it-lacks" in self.defects
+        return capability.statement(self.product, base, lacking=lacking, more=more)
 
 
 def _owner(reading: dict[str, Any]) -> str:

@@ -8,11 +8,13 @@ import json
 import signal
 import socket
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import httpx
 from granian.constants import Interfaces
 from granian.server.embed import Server
+from starlette.types import ASGIApp
 
 from wearable import sandbox
 from wearable.defects import DEFECTS, chosen
@@ -24,25 +26,25 @@ _TRIES, _PAUSE_SECONDS = 200, 0.05
 
 def run(product: str, *, defects: frozenset[str] = frozenset(), arguments: list[str] | None = None) -> None:
     """Read the command line and serve until told to stop, or print the sandbox's configuration."""
-    told = _parser(product).parse_args(arguments)
+    told = parser(product, DEFECTS).parse_args(arguments)
     if told.sandbox_config:
         parts = service(product, data=told.data, base=f"http://{_HOST}")
-        _say(sandbox.config(parts.store, told.data))
+        say(sandbox.config(parts.store, told.data))
         return
-    port = told.port or _free_port()
-    base = f"http://{_HOST}:{port}"
+    port = told.port or free_port()
     parts = service(
         product,
         data=told.data,
-        base=base,
+        base=f"http://{_HOST}:{port}",
         defects=defects | chosen(told.defect),
         version=told.product_version,
     )
-    asyncio.run(_serve(parts, port))
+    asyncio.run(serve(build(parts), parts, port))
 
 
-def _parser(product: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=f"{product}: an example wearable service")
+def parser(product: str, defects: Iterable[str]) -> argparse.ArgumentParser:
+    """The command line of an example service."""
+    parser = argparse.ArgumentParser(description=f"{product}: an example service")
     parser.add_argument("--port", type=int, default=0, help="the port on 127.0.0.1; 0 takes a free one")
     parser.add_argument(
         "--data", type=Path, required=True, help="the folder for keys and readings; made if missing"
@@ -54,29 +56,32 @@ def _parser(product: str) -> argparse.ArgumentParser:
         "--sandbox-config", action="store_true", help="print the configuration for a check, and stop"
     )
     parser.add_argument(
-        "--defect", action="append", default=[], choices=sorted(DEFECTS), help="switch a fault on"
+        "--defect", action="append", default=[], choices=sorted(defects), help="switch a fault on"
     )
     return parser
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody uses."""
     with socket.socket() as probe:
         probe.bind((_HOST, 0))
         return int(probe.getsockname()[1])
 
 
-def _say(tree: object) -> None:
+def say(tree: object) -> None:
+    """One JSON line on standard output."""
     sys.stdout.write(json.dumps(tree) + "\n")
     sys.stdout.flush()
 
 
-async def _serve(parts: Service, port: int) -> None:
-    server = Server(build(parts), address=_HOST, port=port, interface=Interfaces.ASGI, log_enabled=False)
+async def serve(app: ASGIApp, parts: Service, port: int) -> None:
+    """Serve `app` until told to stop; say so when it is ready."""
+    server = Server(app, address=_HOST, port=port, interface=Interfaces.ASGI, log_enabled=False)
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, server.stop)
     serving = asyncio.create_task(server.serve())
     await _ready(parts.base, serving)
-    _say({"address": parts.base, "operator_token": parts.operator_token, **description(parts)})
+    say({"address": parts.base, "operator_token": parts.operator_token, **description(parts)})
     await serving
 
 

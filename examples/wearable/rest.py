@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import QueryParams
@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from wearable import audit
 from wearable.errors import Refusal
+from wearable.extra import Action, Extra
 from wearable.fhir import Answer, Fhir
 from wearable.store import Client, Store
 from wearable.tokens import Tokens
@@ -21,7 +22,6 @@ from wearable.tokens import Tokens
 FHIR_JSON = "application/fhir+json"
 _FORM = "application/x-www-form-urlencoded"
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-Action = Callable[[Request, Client], Awaitable[Answer]]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -34,6 +34,7 @@ class Rest:
     store: Store
     product: str
     base: str
+    extra: Extra = field(default_factory=Extra)
 
     def routes(self) -> list[Route]:
         """All routes below /fhir; what is not offered is refused as such, and audited."""
@@ -64,6 +65,7 @@ class Rest:
             ),
             ("PUT", "/fhir/Observation/{name}", "update", self._update),
             ("GET", "/fhir/AuditEvent", "search", self._audit),
+            *((method, f"/fhir/{path}", name, action) for method, path, name, action in self.extra.actions),
         ]
         found = [
             Route(path, self._guarded(name, action), methods=[method]) for method, path, name, action in table
@@ -95,7 +97,9 @@ class Rest:
         return client
 
     async def _metadata(self, _: Request) -> Response:
-        return Response(json.dumps(self.fhir.metadata(f"{self.base}/fhir")), media_type=FHIR_JSON)
+        return Response(
+            json.dumps(self.fhir.metadata(f"{self.base}/fhir", self.extra.declared)), media_type=FHIR_JSON
+        )
 
     async def _nothing(self, _: Request, __: Client) -> Answer:
         raise Refusal(404, "not-supported", "there is no such thing in the description")

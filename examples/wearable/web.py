@@ -23,6 +23,7 @@ from starlette.routing import Route
 
 from wearable import assurance, capability, keys, sandbox
 from wearable.errors import Refusal
+from wearable.extra import Extra
 from wearable.fhir import Fhir
 from wearable.guard import Guard
 from wearable.outgoing import Outgoing
@@ -48,6 +49,7 @@ class Service:
     tokens: Tokens
     fhir: Fhir
     outgoing: Outgoing
+    kind: str = "device-app"
 
 
 def service(
@@ -77,8 +79,9 @@ def service(
     )
 
 
-def build(parts: Service, *, https_only: bool = False) -> Guard:
-    """The ASGI application."""
+def build(parts: Service, *, https_only: bool = False, extra: Extra | None = None) -> Guard:
+    """The ASGI application; `extra` is what another kind of service adds."""
+    more = extra or Extra()
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -90,7 +93,8 @@ def build(parts: Service, *, https_only: bool = False) -> Guard:
         routes=[
             *_public(parts),
             *_operator(parts),
-            *Rest(parts.fhir, parts.tokens, parts.store, parts.product, parts.base).routes(),
+            *more.routes,
+            *Rest(parts.fhir, parts.tokens, parts.store, parts.product, parts.base, more).routes(),
         ],
         exception_handlers={Refusal: _refused, HTTPException: _http, Exception: _broken},
         lifespan=lifespan,
@@ -188,7 +192,7 @@ def description(parts: Service) -> dict[str, Any]:
         "product": parts.product,
         "version": parts.version,
         "base_url": parts.base,
-        "service_kind": "device-app",
+        "service_kind": parts.kind,
         "client_id": parts.outgoing.client_id,
         "jwks": {"keys": [keys.public(parts.key)]},
         "contact": f"standards@{parts.fhir.product}.example",

@@ -19,6 +19,8 @@ sys.path.insert(0, str(EXAMPLES))
 from carespine.standards.engine import config  # noqa: E402
 from carespine.standards.engine.config import RunConfig  # noqa: E402
 from carespine.standards.engine.runner import Plan  # noqa: E402
+from reference import kinds  # noqa: E402
+from reference import sandbox as reference_sandbox  # noqa: E402
 from wearable import sandbox, web  # noqa: E402
 
 BASE = "http://127.0.0.1:9"
@@ -34,7 +36,13 @@ class Running:
 
     def plan(self, *only: str, seed: str = "a seed", **more: object) -> Plan:
         """A plan against this service."""
-        plan = {"base_url": self.parts.base, "config": self.config, "transport": self.transport, **more}
+        plan = {
+            "base_url": self.parts.base,
+            "profile": self.parts.kind,
+            "config": self.config,
+            "transport": self.transport,
+            **more,
+        }
         return Plan(seed=seed, only=frozenset(only), **plan)  # type: ignore[arg-type]
 
 
@@ -43,15 +51,22 @@ Start = Callable[..., Running]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Start the service with these defects: `start("long-tokens")`."""
+    """Start the service with these defects: `start("long-tokens")`, `start("double-books", kind="booking-service")`."""
     started: list[Running] = []
 
-    def starting(*defects: str, base: str = BASE, https_only: bool = False) -> Running:
+    def starting(
+        *defects: str, kind: str = "device-app", base: str = BASE, https_only: bool = False
+    ) -> Running:
         data = tmp_path / f"service{len(started)}"
-        parts = web.service("Test Band", data=data, base=base, defects=frozenset(defects))
-        app = web.build(parts, https_only=https_only)
+        if kind == "device-app":
+            parts = web.service("Test Band", data=data, base=base, defects=frozenset(defects))
+            app, told = web.build(parts, https_only=https_only), sandbox.config(parts.store, data)
+        else:
+            parts = kinds.service(kind, data=data, base=base, defects=frozenset(defects))
+            app = kinds.build(parts, https_only=https_only)
+            told = reference_sandbox.config(parts.store, data, patience_seconds=0.5)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        running = Running(parts, config.parse(sandbox.config(parts.store, data)), transport)
+        running = Running(parts, config.parse(told), transport)
         started.append(running)
         return running
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 from hashlib import sha256
+from pathlib import Path
 
 import httpx
 import pytest
@@ -17,7 +19,7 @@ from carespine.standards.engine.check import Check
 from carespine.standards.engine.config import RunConfig, parse
 from carespine.standards.engine.context import Context, Session
 from carespine.standards.engine.evidence import verify
-from carespine.standards.models import Finding, Level, Outcome, Verdict
+from carespine.standards.models import CheckResult, Finding, Level, Outcome, Verdict
 
 
 @pytest.mark.slow
@@ -109,6 +111,80 @@ def test_only_names_checks_of_the_profile():
 def test_a_configuration_that_is_wrong_says_where(tree, told):
     with pytest.raises(Misconfigured, match=told):
         parse(tree)
+
+
+# Runs that were broken off
+
+
+class BrokenOffError(Exception):
+    """Somebody pulled the plug."""
+
+
+async def broken_off(service, folder: Path, *, after: int) -> None:
+    """A run of five checks that ends when so many are done."""
+    done = iter(range(after))
+
+    def pulled(_: CheckResult) -> None:
+        if next(done, None) is None:
+            raise BrokenOffError
+
+    only = ("SE-13", "SE-04", "ID-01", "ID-02", "ID-03")
+    with pytest.raises(BrokenOffError):
+        await runner.run(service.plan(*only, seed="", folder=folder, progress=pulled))
+
+
+async def test_a_run_that_was_broken_off_goes_on_with_its_own_seed_and_ends_as_if_whole(start, tmp_path):
+    service, folder, told = start(), tmp_path / "report", list[str]()
+    await broken_off(service, folder, after=2)
+    with (folder / "evidence.jsonl").open("a") as file:
+        file.write('{"n": 99, "torn')
+    kept = (folder / "run.json").stat().st_mode & 0o777
+
+    only = ("SE-13", "SE-04", "ID-01", "ID-02", "ID-03")
+    plan = service.plan(*only, seed="", folder=folder, resume=True, announce=told.append)
+    report = await runner.run(plan)
+
+    assert kept == 0o600
+    assert told == [report.seed_sha256] == [report.evidence.record(1)["seed_sha256"]]
+    whole = await runner.run(service.plan(*only, seed=report.seed))
+    assert report.verdict_hash == whole.verdict_hash
+    assert [each.check for each in report.results] == [each.check for each in whole.results]
+    lines = (folder / "evidence.jsonl").read_text().splitlines()
+    assert verify(lines, head=report.evidence.head).ok
+    resumed = [record for line in lines if (record := json.loads(line))["kind"] == "resumed"]
+    assert [(each["results"], each["torn_bytes"] > 0) for each in resumed] == [(3, True)]
+    assert not (folder / "run.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (lambda folder: (folder / "run.json").unlink(), "no run that was broken off"),
+        (lambda folder: (folder / "run.json").write_text("{}"), "cannot be read"),
+        (
+            lambda folder: (folder / "evidence.jsonl").write_text(
+                (folder / "evidence.jsonl").read_text().replace("127.0.0.1", "127.0.0.2", 1)
+            ),
+            "not whole",
+        ),
+    ],
+)
+async def test_what_cannot_be_resumed_says_why(start, tmp_path, spoil, told):
+    service, folder = start(), tmp_path / "report"
+    await broken_off(service, folder, after=1)
+    spoil(folder)
+
+    only = ("SE-13", "SE-04", "ID-01", "ID-02", "ID-03")
+    with pytest.raises(Misconfigured, match=told):
+        await runner.run(service.plan(*only, seed="", folder=folder, resume=True))
+
+
+async def test_a_run_of_other_checks_is_not_resumed(start, tmp_path):
+    service, folder = start(), tmp_path / "report"
+    await broken_off(service, folder, after=1)
+
+    with pytest.raises(Misconfigured, match="or of other checks"):
+        await runner.run(service.plan("SE-13", seed="", folder=folder, resume=True))
 
 
 # Flakes, limits and faults of a check

@@ -13,12 +13,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from carespine.cli.options import JsonOption, print_json, progress_bar
+from carespine.cli.options import DatabaseOption, DataOption, JsonOption, print_json, progress_bar
 from carespine.kernel.errors import Misconfigured
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from carespine.standards.engine.report import Report
     from carespine.standards.engine.runner import Plan
+    from carespine.standards.impact import Affected, Change
     from carespine.standards.models import CheckResult
 
 group = typer.Typer(no_args_is_help=True, help="The open minimum standards as executable checks.")
@@ -45,7 +48,9 @@ def check(
     url: Annotated[
         str, typer.Argument(help="The service's address, as its discovery document stands below it.")
     ],
-    profile: Annotated[str, typer.Option(help="device-app or record-system.")] = "device-app",
+    profile: Annotated[
+        str, typer.Option(help="The kind of service: see `carespine standards profiles`.")
+    ] = "device-app",
     config: Annotated[
         Path | None,
         typer.Option(
@@ -60,6 +65,10 @@ def check(
             help="Folder for the report (HTML, JSON, JUnit, FHIR TestReport, OSCAL) and evidence.jsonl."
         ),
     ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="Go on with the run broken off in this folder."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run the checks against a live service, on this machine or anywhere, and say what was expected and what came."""
@@ -68,7 +77,9 @@ def check(
     from carespine.standards.engine.config import RunConfig, read
     from carespine.standards.engine.runner import NothingAnswers, Plan
 
-    plan_config = read(config) if config else RunConfig()
+    if resume is not None and (report not in (None, resume) or seed):
+        raise typer.BadParameter("--resume goes on in the run's own folder, with its own seed")
+    report, plan_config = report or resume, read(config) if config else RunConfig()
     plan = Plan(
         url.rstrip("/"),
         profile,
@@ -76,6 +87,8 @@ def check(
         seed,
         frozenset(only or ()),
         Egress(allow_loopback=True, allow_private=True),
+        folder=report,
+        resume=resume is not None,
     )
     try:
         done = _run(plan)
@@ -121,6 +134,77 @@ def write_catalogue(
     else:
         body = table.requirements() if form is CatalogueFormat.CSV else oscal.catalog() + b"\n"
     sys.stdout.buffer.write(body)
+
+
+@group.command("profiles", epilog="Example:  carespine standards profiles")
+def list_profiles(as_json: JsonOption = False) -> None:
+    """The profiles, one for each kind of service, and how many requirements each has."""
+    import msgspec
+
+    from carespine.standards import catalogue
+
+    found = catalogue.profiles().values()
+    if as_json:
+        print_json([msgspec.to_builtins(each) for each in found])
+        return
+    for each in found:
+        typer.echo(f"{each.name:<16} {each.version}  {len(each.requirements):>3} requirements  {each.title}")
+
+
+@group.command(
+    epilog="Example:  carespine standards impact SE-05  |  carespine standards impact --proposed DIR"
+)
+def impact(
+    only: Annotated[list[str] | None, typer.Argument(help="Requirements that are to change.")] = None,
+    proposed: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, file_okay=False, help="A folder with the catalogue/ and profiles/ that are to come."
+        ),
+    ] = None,
+    data: DataOption = None,
+    database: DatabaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say which registered products a change to the standards affects, before it lands."""
+    from dataclasses import asdict
+
+    from carespine.standards import impact as impacts
+
+    changes = impacts.named(only) if only else impacts.proposed(proposed) if proposed else None
+    if changes is None or (only and proposed):
+        raise typer.BadParameter("name the requirements that are to change, or the folder that is --proposed")
+    affected = asyncio.run(_affected(changes, data, database))
+    if as_json:
+        print_json(
+            {"changes": [asdict(each) for each in changes], "affected": [asdict(each) for each in affected]}
+        )
+        return
+    for change in changes:
+        typer.echo(f"{change.requirement}: {change.what} (profiles: {', '.join(change.profiles) or 'none'})")
+    for each in affected:
+        typer.echo(
+            f"{each.supplier}, {each.product} {each.version} ({each.profile}, {each.state}): "
+            f"{', '.join(each.requirements)}; {each.sites} site{'' if each.sites == 1 else 's'}"
+        )
+    typer.echo(f"{len(changes)} changes affect {len(affected)} registered product versions.")
+
+
+async def _affected(changes: Sequence[Change], data: Path | None, database: str | None) -> list[Affected]:
+    from carespine.standards import impact as impacts
+    from carespine.web import settings
+    from carespine.web.platform import Platform
+    from carespine.web.serve import database as opened
+
+    chosen = settings.load(data=data, database=database)
+    with opened(chosen) as url:
+        platform = Platform.build(chosen, url)
+        await platform.open()
+        try:
+            async with platform.database.connection() as connection:
+                return await impacts.affected(connection, changes, now=platform.clock())
+        finally:
+            await platform.close()
 
 
 @group.command(

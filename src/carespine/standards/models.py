@@ -41,7 +41,8 @@ class Requirement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
     `severity` runs from 1 (a person may be harmed or data exposed) to 3 (a nuisance). `evidence_days` is how
     long one proof counts before it must be renewed. `probes` and `mutants` name the checks that test it and
-    the deliberate defects by which those checks are themselves tested.
+    the deliberate defects by which those checks are themselves tested. Without `published` it is a draft;
+    what its dates mean on a day is in stages.py.
     """
 
     id: str
@@ -61,6 +62,7 @@ class Requirement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     evidence_days: int
     waivable: bool
     effective: date
+    published: date | None = None
     deprecated: date | None = None
     retired: date | None = None
 

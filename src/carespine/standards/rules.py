@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 
-from carespine.standards.models import CheckResult, Level, Outcome, Verdict
+from carespine.standards import stages
+from carespine.standards.models import CheckResult, Finding, Level, Outcome, Requirement, Verdict
 
 # A MUST counts as met with these outcomes; `warn` is met with something to mend, `omit` does not apply.
 _MET = frozenset({Outcome.PASS, Outcome.WARN, Outcome.OMIT})
@@ -18,6 +20,20 @@ class Decision:
     certified: bool
     level: str | None
     reasons: tuple[str, ...]
+
+
+def softened(finding: Finding, requirement: Requirement, *, on: date) -> Finding:
+    """The finding as it counts on that day: a requirement that is published and not yet in force decides
+    nothing.
+    """
+    if stages.stage(requirement, on) in stages.BINDING:
+        return finding
+    coming = f"not in force before {requirement.effective.isoformat()}"
+    if finding.outcome is Outcome.FAIL:
+        return replace(finding, outcome=Outcome.WARN, came=f"{finding.came}; {coming}")
+    if finding.outcome is Outcome.SKIP:
+        return replace(finding, outcome=Outcome.OMIT, came=f"{finding.came}; {coming}")
+    return finding
 
 
 def verdict(results: Iterable[CheckResult]) -> Verdict:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 import msgspec
 
 from carespine.kernel.errors import Misconfigured
+from carespine.standards import stages
 from carespine.standards.models import Profile, Requirement
 
 _HERE = Path(__file__).parent
@@ -50,38 +51,44 @@ def _faults(requirement: Requirement, path: Path) -> list[str]:
         ),
         "a requirement names at least one service kind": requirement.applies_to,
         "a requirement names at least one probe": requirement.probes,
-        "deprecated comes after effective": not requirement.deprecated
-        or requirement.deprecated > requirement.effective,
-        "retired needs deprecated, and comes after it": not requirement.retired
-        or (requirement.deprecated is not None and requirement.retired > requirement.deprecated),
     }
-    return [text for text, holds in rules.items() if not holds]
+    return [text for text, holds in rules.items() if not holds] + stages.faults(requirement)
 
 
-@cache
-def requirements() -> Mapping[str, Requirement]:
-    """Every requirement, by id, in the order of the ids."""
-    found = (read_requirement(path) for path in sorted(_HERE.glob("*.toml")))
+def read_requirements(folder: Path) -> Mapping[str, Requirement]:
+    """Every requirement of a folder, by id, in the order of the ids."""
+    found = (read_requirement(path) for path in sorted(folder.glob("*.toml")))
     return MappingProxyType({requirement.id: requirement for requirement in found})
 
 
-@cache
-def profiles() -> Mapping[str, Profile]:
-    """Every profile by name; each names only requirements that exist and apply to its kind of service."""
+def read_profiles(folder: Path, known: Mapping[str, Requirement]) -> Mapping[str, Profile]:
+    """Every profile of a folder by name; each names only requirements that are known and apply to its kind."""
     found: dict[str, Profile] = {}
-    for path in sorted(_PROFILES.glob("*.toml")):
+    for path in sorted(folder.glob("*.toml")):
         try:
             profile = msgspec.convert(tomllib.loads(path.read_text("utf-8")), Profile)
         except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
             raise Misconfigured(f"{path.name}: {error}") from error
         for name in profile.requirements:
-            requirement = requirements().get(name)
+            requirement = known.get(name)
             if requirement is None or profile.service_kind not in requirement.applies_to:
                 raise Misconfigured(
                     f"{path.name}: {name} is unknown or does not apply to {profile.service_kind}"
                 )
         found[profile.name] = profile
     return MappingProxyType(found)
+
+
+@cache
+def requirements() -> Mapping[str, Requirement]:
+    """Every requirement, by id, in the order of the ids."""
+    return read_requirements(_HERE)
+
+
+@cache
+def profiles() -> Mapping[str, Profile]:
+    """Every profile, by name."""
+    return read_profiles(_PROFILES, requirements())
 
 
 def profile(name: str) -> Profile:

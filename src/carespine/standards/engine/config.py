@@ -53,6 +53,28 @@ class Consent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     refused_unit: str
 
 
+class Booking(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A sandbox for booking: the ODS codes of its organisations, and a slot that its provider has not released.
+
+    A freed slot comes back, and is offered to those who wait, within `patience_seconds`.
+    """
+
+    organisations: tuple[str, ...]
+    unreleased_slot: str
+    patience_seconds: float = 60.0
+
+
+class Gates(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where a service is not open: an identity whose patient lives in an area without accepted evidence, and a
+    site (an ODS code) with places for `cap` more registrations. `other_site` takes anybody.
+    """
+
+    outside: str
+    capped_site: str
+    other_site: str
+    cap: int
+
+
 class RunConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything a run may be told. What is left out makes the checks that need it `skip`, with that
     reason.
@@ -67,6 +89,8 @@ class RunConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     twins: Twins | None = None
     throttle: Throttle | None = None
     consent: Consent | None = None
+    booking: Booking | None = None
+    gates: Gates | None = None
     ca_file: str | None = None
 
     def identity(self, name: str) -> Identity | None:
@@ -90,7 +114,8 @@ def parse(tree: object) -> RunConfig:
     names = [each.name for each in config.identities]
     if len(set(names)) != len(names):
         raise Misconfigured("the run's configuration: two identities have one name")
-    for role in (config.registrar, config.auditor, config.revoked):
+    outside = config.gates.outside if config.gates else None
+    for role in (config.registrar, config.auditor, config.revoked, outside):
         if role is not None and role not in names:
             raise Misconfigured(f"the run's configuration: there is no identity called {role!r}")
     return config

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -27,6 +28,8 @@ FHIR_JSON = "application/fhir+json"
 PARALLEL = 16
 # Ours: an access token is renewed this long before it ends.
 _TOKEN_MARGIN = timedelta(seconds=30)
+# Ours: how often it is asked whether something has come about.
+_PAUSE_S = 0.25
 _T = TypeVar("_T")
 
 
@@ -186,6 +189,13 @@ class Context:
         finally:
             for task in tasks:
                 task.cancel()
+
+    async def within(self, seconds: float, holds: Callable[[], Awaitable[bool]]) -> bool:
+        """Whether it holds now, or begins to before that many seconds are over."""
+        until = time.monotonic() + seconds
+        while not (found := await holds()) and time.monotonic() < until:  # noqa: ASYNC110 - only asking tells
+            await asyncio.sleep(_PAUSE_S)
+        return found
 
     def end(self, text: str, answer: Answer | None = None) -> NoReturn:
         """End the check here: it failed."""

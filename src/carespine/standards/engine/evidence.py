@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -18,16 +18,18 @@ def canonical(tree: Mapping[str, Any]) -> bytes:
 
 @dataclass(slots=True)
 class EvidenceLog:
-    """An append-only list of records; `head` commits to all of them."""
+    """An append-only list of records; `head` commits to all of them. `also` is given each line as it comes."""
 
     lines: list[str] = field(default_factory=list)
     head: str = _GENESIS
+    also: Callable[[str], None] = field(default=lambda _: None, repr=False)
 
     def append(self, kind: str, body: Mapping[str, Any]) -> int:
         """Add one record and answer its number, counted from 1."""
         record: dict[str, Any] = {"n": len(self.lines) + 1, "kind": kind, **body, "prev": self.head}
         self.head = sha256(canonical(record)).hexdigest()
         self.lines.append(canonical({**record, "hash": self.head}).decode())
+        self.also(self.lines[-1])
         return len(self.lines)
 
     def text(self) -> str:

@@ -284,6 +284,13 @@ async def test_the_raw_window_gives_back_what_was_stored_with_its_offset(house: 
         "/min",
         "stated",
     )
+    await house.send([sample("heart-rate", 62, "/min", start="2026-11-20T03:30:00.250-03:30")], "b")
+    answer = await house.client.get("/devices/patients/wearer/readings", params=query, headers=headers)
+    rows = [json.loads(line) for line in answer.text.splitlines()]
+    assert [row["start"] for row in rows] == [
+        "2026-11-20T03:30:00.250-03:30",
+        "2026-11-20T09:00:00.000+01:00",
+    ]
     for wrong in ({"metric": "mood"}, {"from": "yesterday"}, {"to": "2026-11-01T00:00:00+00:00"}):
         refused = await house.client.get(
             "/devices/patients/wearer/readings", params={**query, **wrong}, headers=headers

@@ -31,16 +31,21 @@ if TYPE_CHECKING:
     from carespine.devices.ports import Door
 
 KIND = "publish-device-readings"
+_ALWAYS = -(2**62), 2**62
 Answer = dict[str, Any]
 
 
 @dataclass(slots=True)
 class _Work:
-    """What a batch changes: outcomes by place, chunks to save, days and Observations that follow."""
+    """What a batch changes: outcomes by place, stretches of chunks to save, days and Observations that follow.
+
+    `pieces` are the stored pieces (by first_ms) that the new contents of a chunk replace.
+    """
 
     outcomes: dict[int, tuple[str, str | None]] = field(default_factory=dict)
     contents: dict[ChunkKey, Samples] = field(default_factory=dict)
     removed: dict[ChunkKey, Samples] = field(default_factory=dict)
+    pieces: dict[ChunkKey, tuple[int, ...]] = field(default_factory=dict)
     days: dict[str, set[int]] = field(default_factory=dict)
     stale: set[str] = field(default_factory=set)
 
@@ -111,6 +116,7 @@ async def erase_source(session: Session, *, patient_id: str, source: str) -> int
         work.contents[key] = EMPTY
         _touch(work, key[0], samples)
         work.stale |= _observations(patient_id, key, samples, kept)
+    await store.drop_chunks(session.tx, patient, list(kept))
     await _keep(session, claim, work, Parsed())
     await _follow(session, patient, patient_id, work)
     count = sum(len(samples) for samples in kept.values())
@@ -138,11 +144,23 @@ async def _apply(
         for month in np.unique(months).tolist():
             rows = months == month
             parts.setdefault((key, source.key, month), []).append((samples.take(rows), places[rows]))
-    known = await shelf.chunks(_with_partners(list(parts)))
+    touched = await live_store.touched(shelf.tx, shelf.patient, _spans(parts))
+    known = {key: one.samples for key, one in touched.items()}
+    work.pieces.update({key: one.pieces for key, one in touched.items()})
     for chunk, pieces in parts.items():
         together = concatenate([samples for samples, _ in pieces])
         places = np.concatenate([places for _, places in pieces])
         _one_chunk(chunk, together, places, found, work, known, patient_id)
+
+
+def _spans(parts: Mapping[ChunkKey, Sequence[tuple[Samples, np.ndarray]]]) -> dict[ChunkKey, tuple[int, int]]:
+    """From the first to the last start that a batch has in each chunk; in a sparse metric's, all there is."""
+    spans = dict.fromkeys(_with_partners(list(parts)), _ALWAYS)
+    for key, pieces in parts.items():
+        if metric(key[0]).dense:
+            starts = [samples.start_ms for samples, _ in pieces]
+            spans[key] = min(int(some.min()) for some in starts), max(int(some.max()) for some in starts)
+    return spans
 
 
 def _with_partners(keys: list[ChunkKey]) -> list[ChunkKey]:
@@ -221,11 +239,12 @@ def _observations(
 async def _keep(session: Session, claim: store.Claim, work: _Work, found: Parsed) -> None:
     sources: list[SourceIdentity] = [source for _, source in found.rows]
     await store.save_sources(session.tx, claim.patient, {source.key: source for source in sources}.values())
+    await live_store.drop_pieces(
+        session.tx, claim.patient, {key: work.pieces.get(key, ()) for key in work.contents}
+    )
     filled = {key: samples for key, samples in work.contents.items() if len(samples)}
-    await store.save_chunks(session.tx, claim.patient, store.pack_all(filled))
-    empty = [key for key, samples in work.contents.items() if not len(samples)]
-    await live_store.drop_chunks(session.tx, claim.patient, empty)
-    await live_store.save_withdrawn(session.tx, claim, store.pack_all(work.removed), now=session.clock())
+    await store.add_pieces(session.tx, claim.patient, store.pack_all(filled))
+    await live_store.save_withdrawn(session.tx, claim, work.removed, now=session.clock())
 
 
 async def _follow(session: Session, patient: int, patient_id: str, work: _Work) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from carespine.devices.chunks import unpack
+from carespine.devices.chunks import pack
 from carespine.devices.metrics import metric
 from carespine.devices.samples import Samples
-from carespine.devices.store import ChunkKey, Claim, Packed
+from carespine.devices.store import PIECE_READINGS, ChunkKey, Claim, joined
 
 if TYPE_CHECKING:
     from carespine.storage.database import Connection
@@ -94,37 +95,70 @@ async def has_waiting_job(tx: Connection, owner: str) -> bool:
     )
 
 
-async def drop_chunks(tx: Connection, patient: int, keys: Sequence[ChunkKey]) -> None:
-    """Chunks without any reading left."""
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """The stretch of a chunk that a batch touches: its readings, and the pieces (by first_ms) that hold them."""
+
+    samples: Samples
+    pieces: tuple[int, ...]
+
+
+async def touched(
+    tx: Connection, patient: int, spans: Mapping[ChunkKey, tuple[int, int]]
+) -> dict[ChunkKey, Touched]:
+    """The pieces that hold any start within [first_ms, last_ms], and a small one before, which grows by what comes."""
+    rows = await tx.fetch(
+        "select c.metric, c.source, c.month, c.first_ms, c.body "
+        "from unnest($2::text[], $3::bigint[], $4::int[], $5::bigint[], $6::bigint[]) "
+        "as w(metric, source, month, low, high) "
+        "join device_chunk c on c.patient = $1 and c.metric = w.metric and c.source = w.source and c.month = w.month "
+        "where (c.first_ms <= w.high and c.last_ms >= w.low) or (c.readings < $7 and c.first_ms = "
+        "(select max(b.first_ms) from device_chunk b where b.patient = $1 and b.metric = w.metric "
+        "and b.source = w.source and b.month = w.month and b.first_ms <= w.low)) "
+        "order by c.metric, c.source, c.month, c.first_ms",
+        patient,
+        *([key[place] for key in spans] for place in range(3)),
+        [low for low, _ in spans.values()],
+        [high for _, high in spans.values()],
+        PIECE_READINGS,
+    )
+    found = joined(rows)
+    pieces: dict[ChunkKey, list[int]] = {}
+    for row in rows:
+        pieces.setdefault((row["metric"], row["source"], row["month"]), []).append(row["first_ms"])
+    return {key: Touched(samples, tuple(pieces[key])) for key, samples in found.items()}
+
+
+async def drop_pieces(tx: Connection, patient: int, pieces: Mapping[ChunkKey, Sequence[int]]) -> None:
+    """Remove these pieces (by first_ms)."""
     await tx.executemany(
-        "delete from device_chunk where patient = $1 and metric = $2 and source = $3 and month = $4",
-        [(patient, *key) for key in keys],
+        "delete from device_chunk where patient = $1 and metric = $2 and source = $3 and month = $4 "
+        "and first_ms = any($5::bigint[])",
+        [(patient, *key, list(firsts)) for key, firsts in pieces.items() if firsts],
     )
 
 
 async def chunks_of(tx: Connection, patient: int, source: int) -> dict[ChunkKey, Samples]:
     """Every chunk of one source."""
     rows = await tx.fetch(
-        "select metric, source, month, body from device_chunk where patient = $1 and source = $2",
+        "select metric, source, month, body from device_chunk where patient = $1 and source = $2 "
+        "order by metric, month, first_ms",
         patient,
         source,
     )
-    return {
-        (row["metric"], row["source"], row["month"]): unpack(row["body"], metric(row["metric"]))
-        for row in rows
-    }
+    return joined(rows)
 
 
 async def save_withdrawn(
-    tx: Connection, claim: Claim, removed: Mapping[ChunkKey, Packed], *, now: datetime
+    tx: Connection, claim: Claim, removed: Mapping[ChunkKey, Samples], *, now: datetime
 ) -> None:
     """Keep what was taken back, as it was."""
     await tx.executemany(
         "insert into device_withdrawn (patient, number, metric, source, month, readings, body, at) "
         "values ($1, $2, $3, $4, $5, $6, $7, $8)",
         [
-            (claim.patient, claim.number, *key, readings, body, now)
-            for key, (readings, body) in removed.items()
+            (claim.patient, claim.number, *key, len(samples), pack(samples, metric(key[0])), now)
+            for key, samples in removed.items()
         ],
     )
 

@@ -10,11 +10,13 @@ from itertools import groupby
 
 import numpy as np
 
+from carespine.devices import kept as kept_summaries
 from carespine.devices import live_store, projection, report, sampled, store
 from carespine.devices import picture as pictures
-from carespine.devices.metrics import all_metrics, metric
-from carespine.devices.models import ImportResult, Result
-from carespine.devices.naming import as_date, day_id, reading_ids, task_id
+from carespine.devices.kept import Kept
+from carespine.devices.metrics import all_metrics, data_classes, metric
+from carespine.devices.models import ImportResult, Result, Source
+from carespine.devices.naming import as_date, day_id, device_id, reading_ids, task_id
 from carespine.devices.picture import MARGIN_DAYS, Picture
 from carespine.devices.pressures import DIASTOLIC, SYSTOLIC, pair
 from carespine.devices.quantities import Tree
@@ -79,6 +81,9 @@ async def publish_summary(
     if picture is None:
         return None
     found = await asyncio.to_thread(results, picture)
+    number = await kept_summaries.write_number(writer.tx, patient)
+    summary = kept_of(picture, found)
+    await kept_summaries.save(writer.tx, patient, summary, born=birth_date(person), number=number)
     document = report.diagnostic_report(picture, found, issued=now)
     await _withdraw(writer, await _stale_results(writer, document))
     composition = report.composition(picture, found, now=now)
@@ -87,6 +92,30 @@ async def publish_summary(
         await _write(writer, [report.provenance(picture, made)])
     await _ensure_task(writer, report.task(picture, found, practice=practice_of(person), now=now))
     return Published(picture, found, document["id"], task_id(patient_id, picture.period))
+
+
+def kept_of(picture: Picture, found: tuple[Result, ...]) -> Kept:
+    """The summary as it is kept for pages."""
+    return Kept(
+        period=picture.period,
+        first_day=as_date(picture.first_day),
+        last_day=as_date(picture.last_day),
+        results=found,
+        not_shared=tuple(name for name in data_classes() if name in picture.not_shared),
+        sources=tuple(_source(picture.patient_id, source) for source in picture.sources.values()),
+    )
+
+
+def _source(patient_id: str, source: SourceIdentity) -> Source:
+    return Source(
+        source_id=device_id(patient_id, source.key),
+        label=source.label,
+        device=source.device,
+        model=source.hardware or source.model,
+        app=source.app,
+        platform=source.platform,
+        kind=source.kind,
+    )
 
 
 def birth_date(person: Tree) -> date | None:

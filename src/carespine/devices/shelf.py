@@ -141,4 +141,4 @@ class MemoryShelf:
         return {}
 
     def _open(self, key: ChunkKey) -> Samples:
-        return unpack(self.kept[key][1], metric(key[0]))
+        return concatenate([unpack(piece.body, metric(key[0])) for piece in self.kept[key]])

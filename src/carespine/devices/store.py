@@ -6,12 +6,13 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from carespine.devices.chunks import pack, unpack
-from carespine.devices.metrics import metric
+from carespine.devices.metrics import Metric, metric
 from carespine.devices.models import ImportResult, Reason
 from carespine.devices.samples import DAY_MS, MINUTE_MS, Samples, SourceIdentity, concatenate
 
@@ -23,8 +24,22 @@ if TYPE_CHECKING:
 ChunkKey = tuple[str, int, int]
 """Metric, source and month (yyyymm in UTC)."""
 
-Packed = tuple[int, bytes]
-"""The number of readings in a chunk, and its bytes."""
+# Ours: a live batch rewrites a piece of this many readings in some milliseconds, whatever the month holds.
+PIECE_READINGS = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of a chunk as bytes. Its readings start within [first_ms, last_ms]; pieces never overlap."""
+
+    readings: int
+    first_ms: int
+    last_ms: int
+    body: bytes
+
+
+Packed = tuple[Piece, ...]
+"""A chunk as its pieces, in order of time."""
 
 _SOURCE_COLUMNS = ("platform", "app", "device", "maker", "model", "hardware", "kind")
 _EPOCH_YEAR = 1970
@@ -70,28 +85,65 @@ async def chunks(tx: Connection, patient: int, keys: Sequence[ChunkKey]) -> dict
     rows = await tx.fetch(
         "select c.metric, c.source, c.month, c.body from device_chunk c "
         "join unnest($2::text[], $3::bigint[], $4::int[]) as wanted(metric, source, month) "
-        "using (metric, source, month) where c.patient = $1",
+        "using (metric, source, month) where c.patient = $1 order by c.metric, c.source, c.month, c.first_ms",
         patient,
         *([key[place] for key in keys] for place in range(3)),
     )
-    return {
-        (row["metric"], row["source"], row["month"]): unpack(row["body"], metric(row["metric"]))
-        for row in rows
-    }
+    return joined(rows)
+
+
+def joined(rows: Iterable[asyncpg.Record]) -> dict[ChunkKey, Samples]:
+    """The chunks of rows that come in order of time: each row is a piece."""
+    parts: dict[ChunkKey, list[Samples]] = {}
+    for row in rows:
+        opened = unpack(row["body"], metric(row["metric"]))
+        parts.setdefault((row["metric"], row["source"], row["month"]), []).append(opened)
+    return {key: concatenate(pieces) for key, pieces in parts.items()}
 
 
 def pack_all(contents: Mapping[ChunkKey, Samples]) -> dict[ChunkKey, Packed]:
-    """The chunks as bytes, with the number of readings in each. Pure and slow enough for a thread."""
-    return {key: (len(samples), pack(samples, metric(key[0]))) for key, samples in contents.items()}
+    """The chunks as bytes, in pieces. Each is in order of time. Pure and slow enough for a thread."""
+    return {key: _pieces(samples, metric(key[0])) for key, samples in contents.items()}
+
+
+def _pieces(samples: Samples, of: Metric) -> Packed:
+    """Equal stretches; readings that start together stay together."""
+    count = -(-len(samples) // PIECE_READINGS)
+    wished = [place * len(samples) // count for place in range(1, count)]
+    cuts = np.unique(np.searchsorted(samples.start_ms, samples.start_ms[wished], side="left"))
+    edges = [0, *(int(cut) for cut in cuts if cut), len(samples)]
+    parts = [samples if count == 1 else samples.take(np.arange(low, high)) for low, high in pairwise(edges)]
+    return tuple(
+        Piece(len(part), int(part.start_ms[0]), int(part.start_ms[-1]), pack(part, of)) for part in parts
+    )
 
 
 async def save_chunks(tx: Connection, patient: int, contents: Mapping[ChunkKey, Packed]) -> None:
     """Replace these chunks by their new contents."""
+    await drop_chunks(tx, patient, list(contents))
+    await add_pieces(tx, patient, contents)
+
+
+async def drop_chunks(tx: Connection, patient: int, keys: Sequence[ChunkKey]) -> None:
+    """Remove these chunks with all their pieces."""
+    await tx.execute(
+        "delete from device_chunk c using unnest($2::text[], $3::bigint[], $4::int[]) as w(metric, source, month) "
+        "where c.patient = $1 and c.metric = w.metric and c.source = w.source and c.month = w.month",
+        patient,
+        *([key[place] for key in keys] for place in range(3)),
+    )
+
+
+async def add_pieces(tx: Connection, patient: int, contents: Mapping[ChunkKey, Packed]) -> None:
+    """Add pieces where none lies; what they replace was dropped before."""
     await tx.executemany(
-        "insert into device_chunk (patient, metric, source, month, readings, body) "
-        "values ($1, $2, $3, $4, $5, $6) on conflict (patient, metric, source, month) "
-        "do update set readings = excluded.readings, body = excluded.body",
-        [(patient, *key, readings, body) for key, (readings, body) in contents.items()],
+        "insert into device_chunk (patient, metric, source, month, readings, first_ms, last_ms, body) "
+        "values ($1, $2, $3, $4, $5, $6, $7, $8)",
+        [
+            (patient, *key, piece.readings, piece.first_ms, piece.last_ms, piece.body)
+            for key, pieces in contents.items()
+            for piece in pieces
+        ],
     )
 
 
@@ -110,7 +162,7 @@ async def sources_with(tx: Connection, patient: int, key: str, sources: Sequence
 async def every_reading(tx: Connection, patient: int, key: str, source: int) -> Samples:
     """All readings of a sparse metric from one source."""
     rows = await tx.fetch(
-        "select body from device_chunk where patient = $1 and metric = $2 and source = $3 order by month",
+        "select body from device_chunk where patient = $1 and metric = $2 and source = $3 order by month, first_ms",
         patient,
         key,
         source,
@@ -133,11 +185,13 @@ async def window(
     rows = await tx.fetch(
         "select metric, source, body from device_chunk "
         "where patient = $1 and metric = any($2::text[]) and month between $3 and $4 "
-        "order by metric, source, month",
+        "and first_ms <= $6 and last_ms >= $5 order by metric, source, month, first_ms",
         patient,
         list(metrics),
         low,
         high,
+        first_ms,
+        last_ms,
     )
     found = ((row["metric"], row["source"], unpack(row["body"], metric(row["metric"]))) for row in rows)
     return within(found, first_ms=first_ms, last_ms=last_ms)
@@ -179,12 +233,17 @@ class Latest:
     ended_ms: int
 
 
+# A reading of the latest local day starts within this of the latest start: offsets and a day's length included.
+_NEAR_THE_END_MS = 3 * DAY_MS
+
+
 async def latest(tx: Connection, patient: int) -> Latest | None:
     """The latest reading of any metric; None where there is none."""
     rows = await tx.fetch(
         "select metric, body from device_chunk where patient = $1 "
-        "and month >= (select max(month) from device_chunk where patient = $1)",
+        "and last_ms >= (select max(last_ms) from device_chunk where patient = $1) - $2::bigint",
         patient,
+        _NEAR_THE_END_MS,
     )
     return latest_of([unpack(row["body"], metric(row["metric"])) for row in rows])
 

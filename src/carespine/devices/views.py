@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
+from carespine.devices import kept as kept_summaries
 from carespine.devices import picture as pictures
-from carespine.devices.metrics import data_classes
-from carespine.devices.models import Result, Source, SummaryView
-from carespine.devices.naming import as_date, device_id, report_id, task_id
-from carespine.devices.picture import Picture
-from carespine.devices.publish import birth_date
-from carespine.devices.samples import SourceIdentity
+from carespine.devices import store
+from carespine.devices.kept import Kept
+from carespine.devices.models import ImportResult, SummaryView
+from carespine.devices.naming import report_id, task_id
+from carespine.devices.publish import birth_date, kept_of
 from carespine.devices.summary import results
 from carespine.kernel.errors import Forbidden
 from carespine.kernel.ids import patient_key
@@ -31,39 +31,31 @@ async def summary_view(session: Session, patient_id: str) -> SummaryView | None:
         )
         raise Forbidden(f"As {session.actor.role}, {session.actor.name} may not see readings.")
     patient = await session.require_patient(patient_id)
-    person = await session.read("Patient", patient_id)
-    picture = await pictures.load(session.tx, patient, patient_id, birth_date=birth_date(person))
+    born = birth_date(await session.read("Patient", patient_id))
     await session.audit("R", "read-device-summary", patient=patient, what=f"Patient/{patient_id}")
-    if picture is None:
-        return None
-    found = await asyncio.to_thread(results, picture)
-    return _view(session, picture, found)
+    kept = await kept_summaries.load(session.tx, patient, born=born)
+    if kept is None:
+        number = await kept_summaries.write_number(session.tx, patient)
+        picture = await pictures.load(session.tx, patient, patient_id, birth_date=born)
+        if picture is None:
+            return None
+        kept = kept_of(picture, await asyncio.to_thread(results, picture))
+        await kept_summaries.save(session.tx, patient, kept, born=born, number=number)
+    imports = await store.imports(session.tx, patient, patient_id)
+    return _view(session, patient_id, kept, tuple(imports.values()))
 
 
-def _view(session: Session, picture: Picture, found: tuple[Result, ...]) -> SummaryView:
-    newest = sorted(picture.imports.items(), reverse=True)
+def _view(session: Session, patient_id: str, kept: Kept, imports: tuple[ImportResult, ...]) -> SummaryView:
     return SummaryView(
-        patient_id=picture.patient_id,
-        period=picture.period,
-        first_day=as_date(picture.first_day),
-        last_day=as_date(picture.last_day),
-        made_at=newest[0][1].received_at if newest else session.clock(),
-        results=found,
-        not_shared=tuple(name for name in data_classes() if name in picture.not_shared),
-        sources=tuple(_source(picture.patient_id, source) for source in picture.sources.values()),
-        imports=tuple(made for _, made in newest),
-        report_id=report_id(picture.patient_id, picture.period),
-        task_id=task_id(picture.patient_id, picture.period),
-    )
-
-
-def _source(patient_id: str, source: SourceIdentity) -> Source:
-    return Source(
-        source_id=device_id(patient_id, source.key),
-        label=source.label,
-        device=source.device,
-        model=source.hardware or source.model,
-        app=source.app,
-        platform=source.platform,
-        kind=source.kind,
+        patient_id=patient_id,
+        period=kept.period,
+        first_day=kept.first_day,
+        last_day=kept.last_day,
+        made_at=imports[0].received_at if imports else session.clock(),
+        results=kept.results,
+        not_shared=kept.not_shared,
+        sources=kept.sources,
+        imports=imports,
+        report_id=report_id(patient_id, kept.period),
+        task_id=task_id(patient_id, kept.period),
     )

@@ -6,18 +6,20 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+
 from carespine.devices import store
 from carespine.devices.metrics import Metric, SleepStage, all_metrics
 from carespine.devices.naming import device_id
-from carespine.devices.quantities import local_time
 from carespine.devices.report_json import TRUST_WORDS
-from carespine.devices.samples import Samples, ZoneTrust
+from carespine.devices.samples import MINUTE_MS, Int64, Samples
 from carespine.kernel.errors import Forbidden, Invalid, TooLarge
 from carespine.security import roles
 from carespine.security.session import Session
 
 # Ours: two days of one sample a second.
 MOST_READINGS = 200_000
+_TRUST = {int(trust): word for trust, word in TRUST_WORDS.items()}
 
 
 async def raw_window(
@@ -45,23 +47,29 @@ async def raw_window(
 def _rows(patient_id: str, of: Metric, by_source: Mapping[int, Samples]) -> Iterator[dict[str, Any]]:
     for source, samples in sorted(by_source.items()):
         device = device_id(patient_id, source)
-        columns = (
-            samples.start_ms,
-            samples.end_ms,
-            samples.offset_min,
-            samples.trust,
-            samples.value,
-            samples.unit,
-        )
-        for start, end, offset, trust, value, unit in zip(
-            *(column.tolist() for column in columns), strict=True
-        ):
+        starts, ends = _local_times(samples.start_ms, samples), _local_times(samples.end_ms, samples)
+        units = [unit.code for unit in of.units]
+        columns = (samples.trust.tolist(), samples.value.tolist(), samples.unit.tolist())
+        for start, end, trust, value, unit in zip(starts, ends, *columns, strict=True):
             yield {
                 "metric": of.key,
                 "device": device,
-                "start": local_time(start, offset),
-                "end": local_time(end, offset),
+                "start": start,
+                "end": end,
                 "value": SleepStage(int(value)).name if of.day == "sleep" else value,
-                "unit": of.units[unit].code,
-                "trust": TRUST_WORDS[ZoneTrust(trust)],
+                "unit": units[unit],
+                "trust": _TRUST[trust],
             }
+
+
+def _local_times(moments: Int64, samples: Samples) -> list[str]:
+    """The moments by the clock on the wall, with the offset in force; thousandths where any moment has them."""
+    local = (moments + samples.offset_min.astype(np.int64) * MINUTE_MS).astype("datetime64[ms]")
+    texts = np.datetime_as_string(local, unit="ms" if (moments % 1000).any() else "s").tolist()
+    zones = {int(offset): _zone(int(offset)) for offset in np.unique(samples.offset_min)}
+    return [text + zones[offset] for text, offset in zip(texts, samples.offset_min.tolist(), strict=True)]
+
+
+def _zone(offset_min: int) -> str:
+    hours, minutes = divmod(abs(offset_min), 60)
+    return f"{'-' if offset_min < 0 else '+'}{hours:02d}:{minutes:02d}"

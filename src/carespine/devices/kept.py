@@ -1,0 +1,90 @@
+"""The summary as it was last worked out, kept beside the readings: used only while nothing it follows from changed.
+
+Its stamp covers the patient's last write to the readings (`device_ledger.imports`, which every import, batch and
+erasing takes a number of), the date of birth, and the code of this domain. Whoever changes anything else that a
+summary follows from, publishes the summary anew in the same transaction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from importlib import resources
+from importlib.resources.abc import Traversable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from carespine.devices.models import Result, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from carespine.storage.database import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a page shows of the readings, but for the imports. `period` is the review period, as in 2026-11."""
+
+    period: str
+    first_day: date
+    last_day: date
+    results: tuple[Result, ...]
+    not_shared: tuple[str, ...]
+    sources: tuple[Source, ...]
+
+
+_DECODER = msgspec.msgpack.Decoder(Kept)
+
+
+async def write_number(tx: Connection, patient: int) -> int:
+    """The number of the patient's last write to the readings; to be asked before a summary is worked out."""
+    number: int | None = await tx.fetchval("select imports from device_ledger where patient = $1", patient)
+    return number or 0
+
+
+async def save(tx: Connection, patient: int, summary: Kept, *, born: date | None, number: int) -> None:
+    """Keep the summary of the readings as of write `number`. A write since then leaves it unused."""
+    await tx.execute(
+        "insert into device_summary (patient, stamp, body) values ($1, $2, $3) "
+        "on conflict (patient) do update set stamp = excluded.stamp, body = excluded.body",
+        patient,
+        _stamp(number, born),
+        msgspec.msgpack.encode(summary),
+    )
+
+
+async def load(tx: Connection, patient: int, *, born: date | None) -> Kept | None:
+    """The summary, where nothing changed since it was worked out; None otherwise."""
+    row = await tx.fetchrow(
+        "select s.stamp, s.body, l.imports from device_summary s "
+        "join device_ledger l on l.patient = s.patient where s.patient = $1",
+        patient,
+    )
+    if row is None or row["stamp"] != _stamp(row["imports"], born):
+        return None
+    return _DECODER.decode(row["body"])
+
+
+def _stamp(number: int, born: date | None) -> bytes:
+    return hashlib.sha256(f"{number}|{born}|{_code()}".encode()).digest()
+
+
+@cache
+def _code() -> str:
+    """A digest of this domain's code and data: what another version worked out is not used."""
+    digest = hashlib.sha256()
+    for file in _files(resources.files("carespine.devices")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _files(folder: Traversable) -> Iterator[Traversable]:
+    for entry in sorted(folder.iterdir(), key=lambda one: one.name):
+        if entry.is_dir():
+            yield from _files(entry)
+        elif entry.name.endswith((".py", ".toml")):
+            yield entry

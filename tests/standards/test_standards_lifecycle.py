@@ -40,6 +40,7 @@ APPLIED = ((Event.APPLY, 0),)
 CERTIFIED = ((Event.APPLY, 0), (Event.START, 1), (Event.CERTIFY, 2))
 FOUND = (*CERTIFIED, (Event.FIND, 3))
 AGREED = (*FOUND, (Event.AGREE, 20))
+FAILED_TWICE = (*CERTIFIED, (Event.REFUSE, 3), (Event.REFUSE, 4))
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,14 @@ AGREED = (*FOUND, (Event.AGREE, 20))
         (AGREED, 20 + 90, State.RESTRICTED, True),
         ((*AGREED, (Event.EXTEND, 100)), 20 + 135 - 0.001, State.CAP_AGREED, True),
         ((*AGREED, (Event.EXTEND, 100)), 20 + 135, State.RESTRICTED, True),
-        ((*AGREED, (Event.START, 50), (Event.CERTIFY, 51)), 52, State.CERTIFIED, True),
+        ((*FOUND, (Event.START, 5), (Event.CERTIFY, 6)), 7, State.NONCONFORMITY, True),
+        ((*FOUND, (Event.START, 5), (Event.CERTIFY, 6), (Event.CLOSE, 7)), 8, State.CERTIFIED, True),
+        ((*FOUND, (Event.START, 5), (Event.CERTIFY, 6)), 3 + 28, State.RESTRICTED, True),
+        ((*AGREED, (Event.START, 50), (Event.CERTIFY, 51)), 52, State.CAP_AGREED, True),
+        ((*AGREED, (Event.START, 50), (Event.CERTIFY, 51), (Event.CLOSE, 52)), 53, State.CERTIFIED, True),
+        ((*AGREED, (Event.RESTRICT, 50), (Event.CERTIFY, 51)), 52, State.RESTRICTED, True),
+        ((*FAILED_TWICE, (Event.START, 5), (Event.CERTIFY, 6)), 7, State.CERTIFIED, True),
+        ((*FAILED_TWICE, (Event.RESTRICT, 5), (Event.CERTIFY, 6)), 7, State.RESTRICTED, True),
         (AGREED, 20 + 90 + 60, State.PHASING_OUT, True),
         (AGREED, 20 + 90 + 60 + 365 - 0.001, State.PHASING_OUT, True),
         (AGREED, 20 + 90 + 60 + 365, State.EXPORT_ONLY, True),
@@ -103,6 +111,8 @@ def test_where_a_product_stands(events, at, state, allowed):
         ((*AGREED, (Event.WITHDRAW, 20 + 90 + 60 + 365 + 29))),
         ((*AGREED, (Event.EXTEND, 30), (Event.EXTEND, 31))),
         ((*AGREED, (Event.APPEAL, 49))),
+        ((*FOUND, (Event.CLOSE, 4))),
+        ((*FAILED_TWICE, (Event.CLOSE, 5))),
         ((*FOUND, (Event.UPHOLD, 4))),
         ((*FOUND, (Event.HOLD, 4))),
         ((*CERTIFIED, (Event.LAPSE, 4))),
@@ -208,6 +218,38 @@ def test_nobody_decides_an_appeal_against_themselves():
 
     with pytest.raises(CannotHappenError, match="other people"):
         lifecycle.replay(found, now=day(31))
+
+
+def test_an_appeal_that_nobody_decides_stays_the_decision_for_28_days_and_no_longer():
+    leaving = [*log(*CERTIFIED), entry(Event.PHASE_OUT, 10, until=day(10 + 180)), entry(Event.APPEAL, 12)]
+
+    assert lifecycle.replay(leaving, now=day(13)).sunset == day(190 + 28)
+    assert lifecycle.replay(leaving, now=day(190 + 28 - 0.001)).state is State.PHASING_OUT
+    assert lifecycle.replay(leaving, now=day(190 + 28)).state is State.EXPORT_ONLY
+    late = [*leaving, entry(Event.UPHOLD, 100, who="another")]
+    assert lifecycle.replay(late, now=day(101)).due == day(190 + 28)
+
+
+@pytest.mark.parametrize("stopped", [((Event.SUSPEND, 3),), ((Event.START, 3),)])
+def test_a_phase_out_of_what_had_no_access_gives_back_no_more_than_export(stopped):
+    before = [*log(*CERTIFIED, *stopped)]
+    begun = entry(Event.PHASE_OUT, 5 if stopped[0][0] is Event.SUSPEND else 370)
+
+    found = lifecycle.replay([*before, begun], now=begun.at)
+
+    assert (found.state, found.access.reach, found.access.new_sites) == (
+        State.PHASING_OUT, Reach.EXPORT, False
+    )  # fmt: skip
+    resumed = [*before, begun, replace(begun, event=Event.SUSPEND), replace(begun, event=Event.REINSTATE)]
+    assert lifecycle.replay(resumed, now=begun.at).access.reach is Reach.EXPORT
+
+
+@pytest.mark.parametrize("event", [Event.HOLD, Event.PHASE_OUT])
+def test_a_time_without_a_zone_is_refused_in_words(event):
+    naive = entry(event, 4, until=day(300).replace(tzinfo=None), second="another")
+
+    with pytest.raises(CannotHappenError, match="names its zone"):
+        lifecycle.replay([*log(*FOUND), naive], now=day(5))
 
 
 def test_an_emergency_hold_stops_the_calendar_and_ends():

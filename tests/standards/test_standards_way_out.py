@@ -17,6 +17,8 @@ from starlette.applications import Starlette
 
 from carespine.kernel.errors import Conflict, Forbidden
 from carespine.kernel.ids import new_id
+from carespine.security import accounts
+from carespine.security.accounts import Account
 from carespine.security.actor import Actor
 from carespine.security.audit_log import AuditLog
 from carespine.security.door import Door
@@ -197,6 +199,54 @@ async def test_a_newer_version_does_not_lift_a_suspension(world):
     await world.standards.reinstate(ADMIN, first, reason="mended")
     async with world.database.connection() as connection:
         assert (await service.standing(connection, "steady-band", now=world.clock())).allowed
+
+
+async def test_a_hold_is_signed_by_two_administrators_in_person(world):
+    await administrators(world)
+    await world.decide(Event.FIND)
+    until = world.clock() + timedelta(days=60)
+    stranger = Actor("administrator", "carl", "Carl Claimed", "administrator")
+
+    for _ in range(2):  # the same person twice is one person, whatever name they write down
+        await world.decide(Event.HOLD, until=until, second="Otto Other")
+    assert "hold" not in [step["event"] for step in (await world.said())["history"]]
+    with pytest.raises(Forbidden, match="in person"):
+        await world.decide(Event.HOLD, stranger, until=until)
+    await world.decide(Event.HOLD, OTHER, until=until + timedelta(days=1))  # other words
+    assert "hold" not in [step["event"] for step in (await world.said())["history"]]
+    await world.decide(Event.HOLD, OTHER, until=until)
+    async with world.database.connection() as connection:
+        held = (await store.log(connection, world.id))[-1]
+    assert (held.event, held.who, held.second) == (Event.HOLD, OTHER.name, ADMIN.name)
+
+
+async def test_the_gates_are_overridden_by_the_two_people_who_are_named(world):
+    await administrators(world)
+    await world.decide(Event.PHASE_OUT)
+    world.clock.forward(days=366 + 30)
+    now = world.clock()
+    signed = {"signed": now - timedelta(minutes=1), "until": now + timedelta(days=7)}
+    override = gates.Override(first="ada", second="otto", reason="the supplier is insolvent", **signed)
+    facts = gates.Facts(sites=FACTS.sites, override=override)
+
+    async def asked(who: Actor, facts: gates.Facts = facts) -> State:
+        return (await world.standards.withdraw(who, world.id, reason="closed", facts=facts)).state
+
+    for _ in range(2):
+        assert await asked(ADMIN) is State.EXPORT_ONLY
+    free_text = gates.Facts(
+        sites=FACTS.sites, override=gates.Override(first="One", second="Two", reason="x", **signed)
+    )
+    with pytest.raises(Conflict, match="not one of them"):
+        await asked(OTHER, free_text)
+    assert await asked(OTHER) is State.WITHDRAWN
+
+
+async def administrators(world: World) -> None:
+    async with world.database.transaction() as tx:
+        for each in (ADMIN, OTHER):
+            account = Account(each.id, each.name, "administrator", each.role, None, "Person/1")
+            await accounts.save(tx, account, "x" * 40)
 
 
 async def test_an_appeal_is_lodged_by_the_supplier_and_decided_by_somebody_else(world):

@@ -42,7 +42,7 @@ class Site(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 class Override(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Two people take it upon themselves, in public and for a short time."""
+    """Two people take it upon themselves, in public and for a short time: the user names of two administrators."""
 
     first: str
     second: str

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from carespine.standards.access import ACCESS, ALLOWED, Access
+from carespine.standards.access import ACCESS, ALLOWED, Access, Reach
 from carespine.standards.states import (
     APPEAL_TIME,
     BY_ITSELF,
     CERTIFICATE_LIFETIME,
+    DECIDING_TIME,
     EXPORT_TIME,
     EXTENSION,
     FIX_TIME,
@@ -52,6 +53,8 @@ _WORDS = {
 # Severity where a decision names none: neither the shortest nor the longest deadlines. Ours.
 _USUAL_SEVERITY = 2
 _FRESH = frozenset({State.APPLIED, State.WITHDRAWN})
+_OPEN_CASE = frozenset({State.NONCONFORMITY, State.CAP_AGREED, State.RESTRICTED})
+_WITHOUT_ACCESS = frozenset({State.SUSPENDED, State.EXPIRED})
 
 
 class CannotHappenError(ValueError):
@@ -81,7 +84,9 @@ class Situation:
     """Where a product version stands at a time, since when, and what ends it by itself.
 
     `due` is when the state's own deadline passes; `lapses` when a suspension ends; `before` is the situation to
-    which a suspension or an overturned decision returns.
+    which a suspension or an overturned decision returns. `found` says that the case is one of the authority's own,
+    which no run of checks closes; `passed` is when a run last passed meanwhile. `confined` is a phase-out that began
+    without access: it gives no more than is needed to move the data.
     """
 
     state: State
@@ -96,12 +101,16 @@ class Situation:
     replied: bool = False
     extended: bool = False
     appealed: datetime | None = None
+    found: bool = False
+    passed: datetime | None = None
+    confined: bool = False
     before: Situation | None = None
 
     @property
     def access(self) -> Access:
         """What the platform grants."""
-        return ACCESS[self.state]
+        granted = ACCESS[self.state]
+        return replace(granted, reach=Reach.EXPORT) if self.confined else granted
 
     @property
     def allowed(self) -> bool:
@@ -111,7 +120,17 @@ class Situation:
     @property
     def sunset(self) -> datetime | None:
         """The moment from which nothing but export is answered, where it is known."""
-        return self.due if self.state is State.PHASING_OUT else None
+        return self.deadline if self.state is State.PHASING_OUT else None
+
+    @property
+    def deadline(self) -> datetime | None:
+        """When the state's deadline passes if nothing is decided until then: an appeal stays it for its time.
+
+        Severity 1 is not stayed.
+        """
+        if self.due is None or self.appealed is None or self.severity == 1:
+            return self.due
+        return self.due + DECIDING_TIME
 
 
 def first(entry: Entry) -> Situation:
@@ -133,14 +152,18 @@ def after(before: Situation, entry: Entry) -> Situation:
     target = TABLE[before.state, entry.event]
     if target is None:
         return _as_before(before, entry)
-    if target is before.state or _too_soon(before, entry):
+    if target is before.state or _too_soon(before, entry) or _closes_by_run(before, entry):
         return _stayed(before, entry)
     return _moved(before, target, entry)
 
 
 def _why_not(before: Situation, entry: Entry) -> str | None:
     """What forbids a step that the table allows."""
+    if (unreadable := _unreadable(entry)) is not None:
+        return unreadable
     match entry.event:
+        case Event.CLOSE if before.passed is None:
+            return "a run of the checks has to pass before the finding is closed"
         case Event.EXTEND if before.extended:
             return "a plan is extended once"
         case Event.APPEAL if before.appealed:
@@ -158,8 +181,15 @@ def _why_not(before: Situation, entry: Entry) -> str | None:
         case Event.PHASE_OUT if entry.until is not None:
             least = PHASE_OUT_LEAST[entry.severity or before.severity]
             return f"a phase-out lasts at least {least.days} days" if entry.until < entry.at + least else None
-        case Event.WITHDRAW if before.due is not None and entry.at < before.due:
-            return f"export stays possible until {before.due:%Y-%m-%d %H:%M} UTC"
+        case Event.WITHDRAW if before.deadline is not None and entry.at < before.deadline:
+            return f"export stays possible until {before.deadline:%Y-%m-%d %H:%M} UTC"
+    return None
+
+
+def _unreadable(entry: Entry) -> str | None:
+    """What is wrong with a line by itself."""
+    if entry.until is not None and entry.until.tzinfo is None:
+        return "the time until which it holds names its zone"
     if entry.severity is not None and entry.severity not in FIX_TIME:
         return "a severity is 1, 2 or 3"
     return None
@@ -171,9 +201,19 @@ def _too_soon(before: Situation, entry: Entry) -> bool:
     return watched and entry.at - before.since < FLAKE_GUARD
 
 
+def _closes_by_run(before: Situation, entry: Entry) -> bool:
+    """Whether a run that passed would end what the authority found itself: probes do not see everything."""
+    return entry.event is Event.CERTIFY and before.found and before.state in _OPEN_CASE
+
+
 def _stayed(before: Situation, entry: Entry) -> Situation:
     """The state is the same; some lines change what goes with it."""
     match entry.event:
+        case Event.CERTIFY if before.state in _OPEN_CASE:
+            until = entry.at + CERTIFICATE_LIFETIME
+            return replace(
+                before, certificate_id=entry.certificate_id, certificate_until=until, passed=entry.at
+            )
         case Event.SUSPEND:
             return replace(before, since=entry.at, reason=entry.reason, lapses=entry.at + SUSPENSION_LIFETIME)
         case Event.CERTIFY:
@@ -203,7 +243,7 @@ def _paused(before: Situation, now: datetime) -> datetime | None:
     """An appeal stays the decision, severity 1 excepted: the time it took does not count."""
     if before.due is None or before.appealed is None or before.severity == 1:
         return before.due
-    return before.due + (now - before.appealed)
+    return before.due + min(now - before.appealed, DECIDING_TIME)
 
 
 def _as_before(before: Situation, entry: Entry) -> Situation:
@@ -236,6 +276,9 @@ def _moved(before: Situation, state: State, entry: Entry) -> Situation:
         lapses=entry.at + SUSPENSION_LIFETIME if state is State.SUSPENDED else None,
         severity=severity if state is not State.CERTIFIED else _USUAL_SEVERITY,
         decided_by=entry.who,
+        found=state in _OPEN_CASE and (before.found or entry.event in (Event.FIND, Event.RESTRICT)),
+        passed=before.passed if state in _OPEN_CASE else None,
+        confined=entry.event is Event.PHASE_OUT and before.state in _WITHOUT_ACCESS,
         before=None if state in _FRESH else replace(before, before=_kept(before)),
     )
     return replace(found, due=entry.until if entry.event is Event.PHASE_OUT and entry.until else _due(found))
@@ -267,11 +310,10 @@ def at(situation: Situation, now: datetime) -> Situation:
 
 
 def _coming(situation: Situation) -> list[tuple[datetime, Event]]:
-    stayed = situation.appealed is not None and situation.severity != 1
     dates = (
         (situation.lapses, Event.LAPSE),
         (situation.certificate_until, Event.EXPIRE),
-        (None if stayed else situation.due, Event.OVERDUE),
+        (situation.deadline, Event.OVERDUE),
     )
     return [(when, event) for when, event in dates if when and (situation.state, event) in TABLE]
 

@@ -6,7 +6,7 @@ import asyncio
 import hmac
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from carespine.kernel.events import Announcer
 from carespine.kernel.ids import new_id
 from carespine.security.actor import ADMINISTRATION
 from carespine.security.egress import Egress
-from carespine.standards import applying, catalogue, events, gates, issuing, lifecycle, rules, store
+from carespine.standards import applying, catalogue, events, gates, issuing, lifecycle, rules, signing, store
 from carespine.standards.engine import html, runner
 from carespine.standards.engine.config import RunConfig
 from carespine.standards.engine.report import Report
@@ -42,6 +42,7 @@ _RULINGS = frozenset(
     {
         Event.FIND,
         Event.AGREE,
+        Event.CLOSE,
         Event.EXTEND,
         Event.RESTRICT,
         Event.PHASE_OUT,
@@ -234,6 +235,9 @@ class Standards:
     async def decide(self, actor: Actor, application_id: str, event: Event, decision: Ruling) -> Situation:
         """A step of the authority between a finding and the end, or on an appeal. Raises Conflict where it
         does not follow.
+
+        An emergency hold takes two administrators, who call this with the same words within a day: the first
+        signs, and nothing changes; with the second it holds.
         """
         if event not in _RULINGS:
             raise Conflict(f"{event} is not a decision that is taken here.")
@@ -241,7 +245,27 @@ class Standards:
         def told(wanted: Application, certificate: str | None, reason: str) -> object:
             return events.StandingChanged(wanted, certificate, reason, str(event), str(event))
 
+        if event is Event.HOLD:
+            words = signing.words_of_hold(decision.reason.strip(), decision.until)
+            other = await self._signed(actor, application_id, event, words)
+            if isinstance(other, Situation):
+                return other
+            decision = replace(decision, second=other.name)
         return await self._rule(actor, application_id, event, decision.reason, told, ruling=decision)
+
+    async def _signed(
+        self, actor: Actor, application_id: str, event: Event, words: bytes
+    ) -> signing.Signature | Situation:
+        """The signature of the other person, or the situation as it stays until they sign too."""
+        async with self.door.enter(actor, purpose=ADMINISTRATION) as session:
+            wanted = await self._held(session.tx, application_id)
+            now = self.clock()
+            found = await store.situation(session.tx, wanted.id, now=now)
+            if (found.state, event) not in lifecycle.TABLE:
+                raise Conflict(f"{event} cannot follow while a product is {found.state}.")
+            other = await signing.sign(session.tx, actor, wanted.id, event, words, now=now)
+            await self._audit(session, "E", f"sign-{event}", wanted)
+            return other or found
 
     async def answer(self, actor: Actor, application_id: str, event: Event, *, text: str) -> Situation:
         """The supplier's word on a finding or a decision: a reply, or an appeal."""
@@ -269,7 +293,11 @@ class Standards:
     async def withdraw(
         self, actor: Actor, application_id: str, *, reason: str, facts: gates.Facts = NO_FACTS
     ) -> Situation:
-        """End a product version's access for good. Raises Conflict with every gate (W1 to W5) that is shut."""
+        """End a product version's access for good. Raises Conflict with every gate (W1 to W5) that is shut.
+
+        An override names two administrators by their user names, and both call this with the same facts within a
+        day: the first signs, and nothing changes; with the second it is withdrawn.
+        """
         async with self.door.enter(actor, purpose=ADMINISTRATION) as session:
             wanted = await self._held(session.tx, application_id)
             found = await store.situation(session.tx, wanted.id, now=self.clock())
@@ -279,8 +307,26 @@ class Standards:
             if shut := gates.reasons_to_stay(facts, deployed=deployed, now=self.clock()):
                 raise Conflict(f"It may not be withdrawn yet. {'; '.join(shut)}.")
         ruling = Ruling(reason, facts=msgspec.json.encode(facts))
+        if facts.override is not None:
+            other = await self._overridden(actor, application_id, reason.strip(), facts, facts.override)
+            if isinstance(other, Situation):
+                return other
+            ruling = replace(ruling, second=other.name)
         event, told = Event.WITHDRAW, events.CertificateWithdrawn
         return await self._rule(actor, application_id, event, reason, told, ruling=ruling)
+
+    async def _overridden(
+        self, actor: Actor, application_id: str, reason: str, facts: gates.Facts, override: gates.Override
+    ) -> signing.Signature | Situation:
+        """The signature of the other of the two whom an override names, or the situation until they sign too."""
+        named = {override.first.strip(), override.second.strip()}
+        if actor.id not in named:
+            raise Conflict("An override is signed by the two people whom it names; you are not one of them.")
+        words = signing.words_of_withdrawal(reason, facts)
+        other = await self._signed(actor, application_id, Event.WITHDRAW, words)
+        if isinstance(other, signing.Signature) and {actor.id, other.who} != named:
+            raise Conflict("An override is signed by the two people whom it names.")
+        return other
 
     async def _rule(
         self,

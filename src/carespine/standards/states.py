@@ -35,6 +35,7 @@ class Event(StrEnum):
     REPLY = "reply"  # the supplier answers the finding
     AGREE = "agree"  # a corrective action plan is agreed
     EXTEND = "extend"  # the plan gets half of its time once more
+    CLOSE = "close"  # the authority sees its finding mended, after a run that passed
     RESTRICT = "restrict"
     PHASE_OUT = "phase-out"
     SUSPEND = "suspend"  # for safety or security
@@ -81,6 +82,10 @@ TABLE: dict[tuple[State, Event], State | None] = {
     (State.CAP_AGREED, Event.OVERDUE): State.RESTRICTED,
     (State.NONCONFORMITY, Event.RESTRICT): State.RESTRICTED,
     (State.CAP_AGREED, Event.RESTRICT): State.RESTRICTED,
+    **{
+        (state, Event.CLOSE): State.CERTIFIED
+        for state in (State.NONCONFORMITY, State.CAP_AGREED, State.RESTRICTED)
+    },
     (State.RESTRICTED, Event.OVERDUE): State.PHASING_OUT,
     (State.PHASING_OUT, Event.OVERDUE): State.EXPORT_ONLY,
     (State.EXPORT_ONLY, Event.WITHDRAW): State.WITHDRAWN,  # behind the gates W1 to W5 (gates.py)
@@ -98,7 +103,8 @@ TABLE: dict[tuple[State, Event], State | None] = {
     (State.SUSPENDED, Event.UPHOLD): State.SUSPENDED,
     (State.SUSPENDED, Event.OVERTURN): AS_BEFORE,
     (State.WITHDRAWN, Event.APPLY): State.APPLIED,
-    # A re-check takes nothing away while it runs, and a pass mends what led here.
+    # A re-check takes nothing away while it runs, and a pass mends what a run led to: what the authority found
+    # itself, it closes itself (lifecycle.py).
     **{(state, Event.START): state for state in (*_PROCESS, State.EXPORT_ONLY)},
     **{(state, Event.CERTIFY): State.CERTIFIED for state in _PROCESS if state is not State.PHASING_OUT},
     **{
@@ -131,4 +137,6 @@ EXPORT_TIME = timedelta(days=30)
 EXPORT_TIME_OF_RECORDS = timedelta(days=90)  # "90 for GP-type systems"
 SUSPENSION_LIFETIME = timedelta(days=14)
 APPEAL_TIME = timedelta(days=28)
+# lifecycle.md: "lodge 28, decide 28". An appeal that nobody has decided by then stays nothing any longer.
+DECIDING_TIME = timedelta(days=28)
 HOLD_MOST = timedelta(days=90)

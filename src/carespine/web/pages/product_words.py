@@ -87,6 +87,7 @@ _DECISIONS: tuple[tuple[Event, str], ...] = (
     (Event.FIND, "Find that a standard is not met"),
     (Event.AGREE, "Agree the supplier's plan"),
     (Event.EXTEND, "Give the plan half its time more"),
+    (Event.CLOSE, "Close the finding: it is mended"),
     (Event.RESTRICT, "Restrict it to the organisations that use it"),
     (Event.PHASE_OUT, "Begin to phase it out"),
     (Event.UPHOLD, "Decide the appeal: the decision stands"),
@@ -103,6 +104,7 @@ def decisions(situation: Situation) -> tuple[tuple[str, str], ...]:
         if (situation.state, event) in TABLE
         and (event not in on_appeal or situation.appealed is not None)
         and not (event is Event.EXTEND and situation.extended)
+        and not (event is Event.CLOSE and situation.passed is None)
     )
 
 

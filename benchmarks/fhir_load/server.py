@@ -47,8 +47,8 @@ class Server:
 
     def worker_memory_mb(self) -> float:
         """The unshared and shared memory (RSS) of the largest worker, in MB."""
-        children = psutil.Process(self._process.pid).children()
-        sizes = [c.memory_info().rss for c in children if "spawn_main" in " ".join(c.cmdline())]
+        ours = psutil.Process(self._process.pid).children(recursive=True)
+        sizes = [c.memory_info().rss for c in ours if c.parent().pid != self._process.pid and "python" in c.name()]
         return max(sizes) / 1e6
 
     def disk(self) -> dict[str, int]:

@@ -15,9 +15,9 @@ from typing import Any
 
 import httpx
 import pytest
-from granian.constants import Interfaces
-from granian.server.embed import Server
 from playwright.sync_api import Browser, Page, Request, sync_playwright
+
+from carespine.web.http_server import server as http_server
 
 ROOT = Path(__file__).resolve().parents[2]
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
@@ -59,18 +59,17 @@ def served(app: Any) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    loop = asyncio.new_event_loop()
-    server = Server(app, address="127.0.0.1", port=port, interface=Interfaces.ASGI, log_enabled=False)
-    thread = threading.Thread(target=lambda: loop.run_until_complete(server.serve()), daemon=True)
+    server = http_server(app)
+    listening = socket.create_server(("127.0.0.1", port))
+    thread = threading.Thread(target=lambda: asyncio.run(server._serve([listening])), daemon=True)
     thread.start()
     address = f"http://127.0.0.1:{port}"
     _wait_until_it_answers(address)
     try:
         yield address
     finally:
-        loop.call_soon_threadsafe(server.stop)
+        server.should_exit = True
         thread.join(START_LIMIT_SECONDS)
-        loop.close()
 
 
 def _wait_until_it_answers(address: str) -> None:

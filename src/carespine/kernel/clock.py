@@ -23,4 +23,6 @@ def london_date(instant: datetime) -> date:
 
 def fhir_instant(instant: datetime) -> str:
     """`instant` as a FHIR instant: UTC, milliseconds, `Z`."""
-    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if instant.tzinfo is not UTC:
+        instant = instant.astimezone(UTC)
+    return instant.isoformat(timespec="milliseconds")[:-6] + "Z"

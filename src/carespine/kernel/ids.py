@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-import uuid
 from hashlib import blake2b
 from secrets import token_bytes
 
@@ -24,7 +23,8 @@ def new_id() -> str:
     raw = bytearray(millis.to_bytes(6, "big") + token_bytes(10))
     raw[6] = 0x70 | (raw[6] & 0x0F)
     raw[8] = 0x80 | (raw[8] & 0x3F)
-    return str(uuid.UUID(bytes=bytes(raw)))
+    text = raw.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def is_new_id(text: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 from carespine.kernel.ids import patient_key
@@ -59,6 +60,7 @@ def system_job(name: str) -> Actor:
     return Actor("system", f"system:{name}", f"Carespine: {name}", "system job")
 
 
+@lru_cache(maxsize=1024)
 def open_access(address: str | None = None) -> Actor:
     """Anyone, where the server was started with --open."""
     return Actor("open", "open-access", "Open access (no sign-in)", "open access", address=address)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from carespine.kernel.clock import Clock
@@ -17,7 +16,8 @@ if TYPE_CHECKING:
 
 _COLUMNS = ["patient", "recorded", "body"]
 # A statement that is prepared costs less than a COPY, which is prepared each time, until there are many rows.
-_FEW = 20
+_FEW = 100
+_Row = tuple[int, "datetime", bytes]
 _INSERT = (
     "insert into audit_event (patient, recorded, body) "
     "select * from unnest($1::bigint[], $2::timestamptz[], $3::bytea[])"
@@ -29,47 +29,54 @@ class AuditLog:
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database, self._clock = database, clock
-        self._waiting: list[tuple[int, datetime, bytes]] = []
-        self._flushed: asyncio.Future[None] | None = None
+        self._waiting: list[_Row] = []
+        self._askers: list[asyncio.Future[None]] = []
         self._flusher: asyncio.Task[None] | None = None
 
     async def append(self, tx: Connection, events: Sequence[Event]) -> None:
         """Store the events with the caller's transaction: both stand or neither does."""
-        rows = [self._row(event) for event in events]
-        if len(rows) > _FEW:
-            await tx.copy_records_to_table("audit_event", records=rows, columns=_COLUMNS)
-        elif rows:
-            await tx.execute(_INSERT, *(list(column) for column in zip(*rows, strict=True)))
+        if events:
+            await _store(tx, [self._row(event) for event in events])
 
     async def record(self, events: Sequence[Event]) -> None:
         """Store the events now; those of requests that arrive meanwhile share one commit."""
         if not events:
             return
-        self._waiting.extend(self._row(event) for event in events)
-        if self._flushed is None:
-            self._flushed = asyncio.get_running_loop().create_future()
-        flushed = self._flushed
+        self._waiting.extend([self._row(event) for event in events])
+        stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._askers.append(stored)
         if self._flusher is None:
             self._flusher = asyncio.create_task(self._flush())
-        await asyncio.shield(flushed)
+        await stored
 
     async def _flush(self) -> None:
         try:
-            while self._waiting and self._flushed is not None:
+            while self._waiting:
                 rows, self._waiting = self._waiting, []
-                done, self._flushed = self._flushed, None
+                askers, self._askers = self._askers, []
                 try:
-                    async with self._database.connection() as connection:
-                        await connection.copy_records_to_table("audit_event", records=rows, columns=_COLUMNS)
+                    async with self._database.kept_plans() as connection:
+                        await _store(connection, rows)
                 except BaseException as error:
-                    done.set_exception(error)
-                    with suppress(BaseException):
-                        done.exception()  # each waiting request raises it; the future itself need not warn
+                    for asker in askers:
+                        if not asker.done():  # a request may have been given up
+                            asker.set_exception(error)
+                    if not isinstance(error, Exception):
+                        raise
                 else:
-                    done.set_result(None)
+                    for asker in askers:
+                        if not asker.done():
+                            asker.set_result(None)
         finally:
             self._flusher = None
 
-    def _row(self, event: Event) -> tuple[int, datetime, bytes]:
+    def _row(self, event: Event) -> _Row:
         now = self._clock()
         return event.patient, now, body(event, recorded=now)
+
+
+async def _store(connection: Connection, rows: Sequence[_Row]) -> None:
+    if len(rows) > _FEW:
+        await connection.copy_records_to_table("audit_event", records=rows, columns=_COLUMNS)
+    else:
+        await connection.execute(_INSERT, *(list(column) for column in zip(*rows, strict=True)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 import asyncpg
@@ -37,6 +37,8 @@ _LOST = (
 _AWAY = (OSError, *_LOST)
 _TOO_SLOW = (asyncpg.QueryCanceledError, TimeoutError)
 _GRACE_S = 5
+# The values of PostgreSQL's plan_cache_mode by which the pools differ.
+_FOR_VALUES, _KEPT = "force_custom_plan", "force_generic_plan"
 # U+0000: JSON and HTTP can carry it, the text of PostgreSQL cannot.
 _NOT_TEXT = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)
 
@@ -46,25 +48,36 @@ async def _keep_state(_connection: object) -> None:
 
 
 class Database:
-    """A pool to one PostgreSQL; `connection()` for single statements, `transaction()` for a verb."""
+    """One PostgreSQL; `connection()` for single statements, `transaction()` for a verb.
+
+    There are two pools. Most statements are planned for their values, as searches must be; `kept_plans()` and
+    `planned_transaction()` are for those that find rows by their keys, for which planning costs more than running.
+    """
 
     def __init__(self, url: str, *, min_size: int = 2, max_size: int = 16, longest_s: int = 0) -> None:
-        """`longest_s` is how long a statement may take; 0 for as long as it needs."""
-        self._url, self._min, self._max, self._longest_s = url, min_size, max_size, longest_s
-        self._pool: Pool | None = None
+        """`longest_s` is how long a statement may take; 0 for as long as it needs. Both pools share `max_size`."""
+        self._url, self._longest_s = url, longest_s
+        kept = max(1, max_size * 3 // 8)
+        self._sizes = {_FOR_VALUES: (min_size, max(1, max_size - kept)), _KEPT: (1, kept)}
+        self._pools: dict[str, Pool] = {}
 
     async def open(self) -> None:
         """Connect; raises Unavailable when the server cannot be reached."""
+        for plans in self._sizes:
+            self._pools[plans] = await self._opened(plans)
+
+    async def _opened(self, plans: str) -> Pool:
+        least, most = self._sizes[plans]
         try:
-            self._pool = await asyncpg.create_pool(
+            return await asyncpg.create_pool(
                 self._url,
-                min_size=self._min,
-                max_size=self._max,
+                min_size=min(least, most),
+                max_size=most,
                 reset=_keep_state,
                 # The server ends a statement itself; this is for a server that no longer answers.
                 command_timeout=self._longest_s + _GRACE_S if self._longest_s else None,
                 server_settings={
-                    "plan_cache_mode": "force_custom_plan",
+                    "plan_cache_mode": plans,
                     # A request has one processor: many requests share them better than one can.
                     "max_parallel_workers_per_gather": "0",
                     "timezone": "UTC",
@@ -78,24 +91,33 @@ class Database:
     @property
     def connections(self) -> tuple[int, int]:
         """How many connections there are, and how many of them are without work."""
-        return (self._pool.get_size(), self._pool.get_idle_size()) if self._pool is not None else (0, 0)
+        pools = self._pools.values()
+        return sum(pool.get_size() for pool in pools), sum(pool.get_idle_size() for pool in pools)
 
     async def close(self) -> None:
-        if self._pool is not None:
-            await self._pool.close()
-            self._pool = None
+        while self._pools:
+            _, pool = self._pools.popitem()
+            await pool.close()
 
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
+    def connection(self) -> AbstractAsyncContextManager[Connection]:
         """A connection outside any transaction: each statement stands for itself.
 
         Raises Unavailable where the server is lost, TooCostly where a statement takes too long, Invalid for text
         that no database can hold.
         """
-        if self._pool is None:
+        return self._connection(_FOR_VALUES)
+
+    def kept_plans(self) -> AbstractAsyncContextManager[Connection]:
+        """As `connection`, for statements that find rows by their keys: their plans are made once."""
+        return self._connection(_KEPT)
+
+    @asynccontextmanager
+    async def _connection(self, plans: str) -> AsyncIterator[Connection]:
+        pool = self._pools.get(plans)
+        if pool is None:
             raise Unavailable("The database is not open.")
         try:
-            connection = await self._pool.acquire()
+            connection = await pool.acquire()
         except (asyncpg.InternalClientError, *_AWAY) as error:
             raise Unavailable(_TRY_AGAIN) from error
         try:
@@ -112,7 +134,7 @@ class Database:
             raise Invalid("A text holds a character that cannot be stored (U+0000).") from error
         finally:
             with suppress(*_AWAY):  # a connection that was lost cannot be given back; what was done stands
-                await self._pool.release(connection)
+                await pool.release(connection)
 
     @asynccontextmanager
     async def dedicated(self) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
@@ -138,9 +160,9 @@ class Database:
         Making a plan takes longer than storing one resource. A search has to be planned for its values, and does not
         belong here; nor does a transaction within it, which the driver refuses.
         """
-        async with self.connection() as connection:
+        async with self.kept_plans() as connection:
             try:
-                await connection.execute("begin; set local plan_cache_mode = force_generic_plan")
+                await connection.execute("begin")
                 yield connection
                 await connection.execute("commit")
             except BaseException:

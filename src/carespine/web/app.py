@@ -31,7 +31,7 @@ from carespine.web.gate import Gate
 from carespine.web.metrics import Meter
 from carespine.web.places import Places
 from carespine.web.platform import Platform
-from carespine.web.settings import RUN_VARIABLE, Settings
+from carespine.web.settings import Settings
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
@@ -44,13 +44,13 @@ _PARENT_CHECK_S = 0.2
 _log = structlog.get_logger("carespine.jobs")
 
 
-def create() -> ASGIApp:
-    """The application of a worker process, with the settings its parent hands over."""
-    run = json.loads(os.environ[RUN_VARIABLE])
-    settings = Settings.model_validate(run["settings"])
+def create(run: str) -> ASGIApp:
+    """The application of a server process; `run` is the JSON of the settings and of the database's URL."""
+    given = json.loads(run)
+    settings = Settings.model_validate(given["settings"])
     logs.configure(settings.log_level)
     _end_with_parent()
-    return build(Platform.build(settings, run["database_url"]))
+    return build(Platform.build(settings, given["database_url"]))
 
 
 def build(platform: Platform) -> ASGIApp:

@@ -78,14 +78,16 @@ class FhirEndpoint:
                 proof=self._proof(scope, headers),
             )
             purpose = PATIENT_REQUEST if actor.kind == "patient" else TREATMENT
-            exchange = Exchange(scope["method"], parts, pairs, headers, b"", actor, purpose, self._base)
-            if import_upload.is_upload(exchange):
-                return await import_upload.take(self._platform, exchange, scope, receive)
-            body = await _body(receive, headers, self._limit)
+            method = scope["method"]
+            if import_upload.is_upload(method, parts, headers):
+                upload = Exchange(method, parts, pairs, headers, b"", actor, purpose, self._base)
+                return await import_upload.take(self._platform, upload, scope, receive)
+            body = await _body(receive, headers, self._limit) if _has_body(method, headers) else b""
         except CarespineError as error:
             refused = answer.refusal(error)
             return formats.in_xml(refused, scope["method"]) if in_xml else refused
-        given = await self._platform.fhir.answer(replace(exchange, body=body))
+        exchange = Exchange(method, parts, pairs, headers, body, actor, purpose, self._base)
+        given = await self._platform.fhir.answer(exchange)
         return replace(given, headers={**given.headers, **dict(actor.notices)}) if actor.notices else given
 
     def _proof(self, scope: Scope, headers: dict[str, str]) -> Proof | None:
@@ -113,6 +115,11 @@ async def _send_stream(given: Answer, pieces: AsyncIterator[bytes], method: str,
         async for piece in pieces:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
+
+
+def _has_body(method: str, headers: dict[str, str]) -> bool:
+    """Whether a body comes (RFC 9112, 6.3: without either header there is none)."""
+    return method not in ("GET", "HEAD") or "content-length" in headers or "transfer-encoding" in headers
 
 
 async def _body(receive: Receive, headers: dict[str, str], limit: int) -> bytes:

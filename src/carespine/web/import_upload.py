@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -27,26 +27,22 @@ _MULTIPART = "multipart/form-data"
 _CHUNK = 1024 * 1024
 
 
-def is_upload(exchange: Exchange) -> bool:
+def is_upload(method: str, parts: tuple[str, ...], headers: Mapping[str, str]) -> bool:
     """Whether this is $import with files in its body."""
-    return (
-        exchange.method == "POST"
-        and exchange.parts == ("$import",)
-        and _media(exchange) in (*NDJSON, _MULTIPART)
-    )
+    return method == "POST" and parts == ("$import",) and _media(headers) in (*NDJSON, _MULTIPART)
 
 
 async def take(platform: Platform, exchange: Exchange, scope: Scope, receive: Receive) -> Answer:
     """Store the files with a job that will import them; flat in memory whatever their size."""
     limit = platform.settings.max_upload_mb * 1024 * 1024
     request = Request(scope, _limited(receive, limit))
-    multipart = _media(exchange) == _MULTIPART
+    multipart = _media(exchange.headers) == _MULTIPART
     files = _parts(request) if multipart else _whole(request, exchange)
     return await importing.upload(platform.door, exchange, files, limit=limit)
 
 
-def _media(exchange: Exchange) -> str:
-    return exchange.headers.get("content-type", "").partition(";")[0].strip().lower()
+def _media(headers: Mapping[str, str]) -> str:
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _limited(receive: Receive, limit: int) -> Receive:

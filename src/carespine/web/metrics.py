@@ -60,16 +60,17 @@ class Meter:
         )
         self._build = self._gauge("carespine_build_info", "The version that runs.", ("version",), mode="max")
         self._build.labels(__version__).set(1)
+        self._now = 0
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def _gauge(self, name: str, text: str, labels: Iterable[str] = (), mode: str = "livesum") -> Gauge:
         return Gauge(name, text, labels, registry=self._registry, multiprocess_mode=mode)  # type: ignore[arg-type]
 
     def began(self) -> None:
-        self._at_work.inc()
+        self._now += 1
 
     def ended(self) -> None:
-        self._at_work.dec()
+        self._now -= 1
 
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count one answer."""
@@ -87,13 +88,15 @@ class Meter:
         self._failures.labels(job).inc()
 
     def look_at(self, database: Database) -> None:
-        """Take down how many connections there are."""
+        """Take down how many connections there are, and requests at work."""
         size, idle = database.connections
+        self._at_work.set(self._now)
         self._connections.set(size)
         self._idle.set(idle)
 
     def text(self) -> bytes:
-        """The figures of all processes, as Prometheus reads them."""
+        """The figures of all processes, as Prometheus reads them; what is at work elsewhere is two seconds old."""
+        self._at_work.set(self._now)
         folder = os.environ.get(METRICS_VARIABLE)
         if folder is None:
             return generate_latest(self._registry)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 UNKNOWN = "{unknown}"
 _FHIR = "fhir"
+_ONE = "/fhir/{type}/{id}"
 _WORDS = frozenset({"metadata", "_history", "_search", "openapi.json"})
 _OPERATIONS = frozenset(f"${operation.name}" for operation in OPERATIONS)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -35,6 +36,8 @@ class Places:
     def template(self, scope: Scope) -> str:
         """The route, such as /fhir/{type}/{id}; to be asked after the request was routed."""
         parts = [part for part in scope["path"].split("/") if part]
+        if len(parts) == 3 and parts[0] == _FHIR and parts[1] in _types() and parts[2][0] not in "$_":
+            return _ONE
         if _is_fhir(parts):
             return "/" + "/".join(
                 [_FHIR, *(_segment(parts, place) for place in range(1, min(len(parts), 6)))]

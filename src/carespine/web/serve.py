@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import shutil
 import socket
@@ -13,14 +12,11 @@ from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
-from granian.constants import Interfaces, Loops
-from granian.log import LogLevels
-from granian.server import Server
-
 from carespine.kernel.errors import Misconfigured
+from carespine.web import processes
 from carespine.web.databases import database
 from carespine.web.keys import Keys
-from carespine.web.settings import METRICS_VARIABLE, RUN_VARIABLE, Settings
+from carespine.web.settings import METRICS_VARIABLE, Settings
 
 __all__ = ["database", "serve"]
 
@@ -31,28 +27,18 @@ _PORT_WITHIN_S = 5.0
 def serve(settings: Settings, *, on_ready: Callable[[str], None]) -> None:
     """Serve until a signal ends it; `on_ready(address)` is called once requests are answered."""
     settings = _with_port(settings)
+    figures = str(_metrics_folder(settings))
+    os.environ[METRICS_VARIABLE] = figures  # the library of the metrics looks for it when it is imported
+    processes.prepare()
     with database(settings) as url:
         Keys.load(settings)
-        os.environ[RUN_VARIABLE] = json.dumps(
-            {"settings": settings.model_dump(mode="json"), "database_url": url}
-        )
-        os.environ[METRICS_VARIABLE] = str(_metrics_folder(settings))
-        # Forked workers would inherit locks that other threads hold, the import system's among them.
-        multiprocessing.set_start_method("spawn", force=True)
+        run = json.dumps({"settings": settings.model_dump(mode="json"), "database_url": url})
         threading.Thread(target=_announce, args=(settings, on_ready), daemon=True).start()
-        Server(
-            "carespine.web.app:create",
-            factory=True,
-            address=settings.host,
-            port=settings.port,
-            interface=Interfaces.ASGI,
-            loop=Loops.uvloop,
-            workers=settings.workers,
-            backpressure=settings.max_in_flight * 2,
-            respawn_failed_workers=True,
-            workers_kill_timeout=10,
-            log_level=LogLevels.error,
-        ).serve()
+
+        def arguments() -> tuple[socket.socket, str, str]:
+            return processes.listening(settings.host, settings.port), run, figures
+
+        processes.Processes(settings.workers, arguments).run()
 
 
 def _metrics_folder(settings: Settings) -> Path:

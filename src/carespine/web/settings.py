@@ -27,8 +27,6 @@ from carespine.web.cors import EVERY_ORIGIN
 CONFIG_FILE = Path("carespine.toml")
 # Variables of ours that are no settings: the first asks the tests for their long packs.
 _NOT_SETTINGS = {"CARESPINE_LONG"}
-# How the server hands its settings to its worker processes; not for people to set.
-RUN_VARIABLE = "_CARESPINE_RUN"
 # Where the worker processes keep their figures: the name is the library's (prometheus-client).
 METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 

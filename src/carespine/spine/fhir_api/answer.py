@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
-from email.utils import format_datetime
+from email.utils import formatdate
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -34,7 +35,13 @@ class Answer:
 
 
 def version_headers(item: Stored) -> dict[str, str]:
-    return {"ETag": item.etag, "Last-Modified": format_datetime(item.updated, usegmt=True)}
+    return {"ETag": item.etag, "Last-Modified": _http_date(int(item.updated.timestamp()))}
+
+
+@lru_cache(maxsize=4096)
+def _http_date(seconds: int) -> str:
+    """As HTTP writes instants; what was stored together was stored in the same second."""
+    return formatdate(seconds, usegmt=True)
 
 
 def resource(exchange: Exchange, item: Stored, *, status: int = 200) -> Answer:

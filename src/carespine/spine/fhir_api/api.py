@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from carespine.fhir import codec, definitions, json_text
 from carespine.kernel.errors import CarespineError, Invalid, NotAllowed, NotFound, UnsupportedMedia
 from carespine.kernel.ids import is_fhir_id
+from carespine.security import trail
 from carespine.spine.fhir_api import (
     answer,
     audit_events,
@@ -93,6 +95,10 @@ class FhirApi:
         return Answer(200, body, {"Content-Type": "application/json"})
 
     async def _perform(self, exchange: Exchange) -> Answer:
+        if _reads_one(exchange):
+            kind, resource_id = exchange.parts
+            item = await self._door.read(exchange.actor, kind, resource_id, purpose=exchange.purpose)
+            return interactions.shown(exchange, item)
         if _has_json_body(exchange):
             _demand_json_body(exchange)
         if not exchange.parts:
@@ -109,10 +115,6 @@ class FhirApi:
         interaction, writes = _route(exchange)
         if writes:
             return await retrying(lambda: self._write(interaction, exchange))
-        if interaction is interactions.read:
-            kind, resource_id = exchange.parts
-            item = await self._door.read(exchange.actor, kind, resource_id, purpose=exchange.purpose)
-            return interactions.shown(exchange, item)
         async with self._door.glance(exchange.actor, purpose=exchange.purpose) as session:
             return await interaction(session, exchange)
 
@@ -153,6 +155,20 @@ class FhirApi:
                 return await interaction(session, part)
 
             return await bundles.transaction(session, exchange, bundle, inside)
+
+
+def _reads_one(exchange: Exchange) -> bool:
+    """Whether this is the plain reading of one resource: what clients ask most."""
+    if exchange.method not in ("GET", "HEAD") or len(exchange.parts) != 2:
+        return False
+    kind, resource_id = exchange.parts
+    return kind in _stored_types() and is_fhir_id(resource_id) and not _own_definition(exchange)
+
+
+@cache
+def _stored_types() -> frozenset[str]:
+    """The resource types whose resources are all stored as such."""
+    return frozenset(definitions.resource_types()) - {views_api.TYPE, trail.TYPE}
 
 
 def _own_definition(exchange: Exchange) -> dict[str, Any] | None:

@@ -11,6 +11,8 @@ _MOST_PAIRS = 200
 
 def query_pairs(text: str) -> list[tuple[str, str]]:
     """The decoded pairs; raises Invalid where the text is not UTF-8 or has more than 200 of them."""
+    if not text:
+        return []
     try:
         return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_PAIRS)
     except ValueError as error:

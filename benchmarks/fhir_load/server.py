@@ -48,7 +48,9 @@ class Server:
     def worker_memory_mb(self) -> float:
         """The unshared and shared memory (RSS) of the largest worker, in MB."""
         ours = psutil.Process(self._process.pid).children(recursive=True)
-        sizes = [c.memory_info().rss for c in ours if c.parent().pid != self._process.pid and "python" in c.name()]
+        sizes = [
+            c.memory_info().rss for c in ours if c.parent().pid != self._process.pid and "python" in c.name()
+        ]
         return max(sizes) / 1e6
 
     def disk(self) -> dict[str, int]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import time
 import signal
+import time
 from collections import Counter
 from collections.abc import Iterator
 
@@ -100,9 +100,9 @@ def test_figures_of_all_processes_are_added_up_and_name_routes_not_ids(server: L
     assert counted["/fhir/{type}", "other", "405"] == 1
     assert counted["{unknown}", "GET", "404"] >= 1
     deadline = time.monotonic() + 10  # each process takes it down every two seconds
-        while (now := figures(server, "carespine_requests_in_progress")) != {(): 1.0}:  # the one that asks
-            assert time.monotonic() < deadline, now
-            time.sleep(0.2)
+    while (now := figures(server, "carespine_requests_in_progress")) != {(): 1.0}:  # the one that asks
+        assert time.monotonic() < deadline, now
+        time.sleep(0.2)
     assert 2 <= figures(server, "carespine_database_connections")[()] <= 4
     text = httpx.get(f"{server.address}/metrics", trust_env=False).text
     assert not [secret for secret in SECRETS if secret in text]

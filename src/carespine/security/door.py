@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from carespine.kernel.errors import CarespineError
 from carespine.security.audit_event import Event
 from carespine.security.session import Session
+from carespine.storage import statistics
 from carespine.storage.point_reads import PointReads
 
 if TYPE_CHECKING:
@@ -82,6 +83,11 @@ class Door:
             await self._refused(session, actor, purpose, error)
             raise
         await self._audit.record(session.events)
+
+    async def look(self) -> None:
+        """Have the database look at what it stores, after much was: searches are planned by what it knows."""
+        async with self._database.connection() as connection:
+            await statistics.renew(connection)
 
     async def _refused(
         self, session: Session | None, actor: Actor, purpose: str, error: CarespineError

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from carespine.security.door import Door
     from carespine.spine.load_helpers import Helpers
 
+# Ours: so many new resources may change what is common and what is rare.
+_MANY = 1_000
 _MAX_LINE = 256 * 1024 * 1024
 _PLACE = re.compile(r"(?P<file>.*?):(?P<line>\d+): ")
 
@@ -65,6 +67,7 @@ async def load_files(
     if helpers is None:
         async with batches(door, actor, progress, loaded, checked=True) as storing:
             await _read(door, actor, paths, progress, storing, loaded)
+        await _look(door, loaded)
         return loaded
     await helpers.begin(actor, progress, loaded)
     try:
@@ -73,7 +76,13 @@ async def load_files(
     finally:
         await helpers.close()
     loaded.refused = in_order(loaded.refused, paths)
+    await _look(door, loaded)
     return loaded
+
+
+async def _look(door: Door, loaded: Loaded) -> None:
+    if loaded.stored >= _MANY:
+        await door.look()
 
 
 class Taker(Protocol):

@@ -43,6 +43,7 @@ _SETTINGS = {
     "max_wal_size": "2GB",
     "wal_compression": "on",
     "random_page_cost": "1.1",
+    "autovacuum_naptime": "10s",
     "jit": "off",
     "log_min_messages": "warning",
     # Statements and their values may hold patient data: they stay out of the server's log.

@@ -129,7 +129,7 @@ async def _view(door: Door) -> None:
 async def _worked_out(door: Door) -> None:
     async with door.enter(system_job("benchmark"), purpose=TREATMENT) as session:
         patient = await session.require_patient("wearer")
-        found = await publish.pictures.load(session.tx, patient, "wearer", birth_date=None)
+        found = await publish.pictures.load(session.tx, patient, "wearer", birth_date=None, thresholds={})
         if found is not None:
             await asyncio.to_thread(publish.results, found)
 

@@ -10,11 +10,12 @@ PACKAGE = Path(__file__).parents[2] / "src" / "carespine"
 # Tables that hold patients' data, by the words that a statement names them with.
 PATIENT_TABLES = re.compile(
     r"\b(?:from|join|into|update)\s+(?:resource|resource_history|index_(?:date|number|quantity|string|position)|"
-    r"device_(?:chunk|import|ledger|source)|patient_index|audit_event)\b"
+    r"device_(?:chunk|import|ledger|source|summary)|patient_index|audit_event)\b"
 )
 # Besides storage and security themselves: a domain's own tables, asked after `require_patient` or by a system job.
 MAY_ASK = {
     "devices/store.py": "asked with the patient key that require_patient gives",
+    "devices/kept.py": "asked with the patient key that require_patient gives",
     "devices/live_store.py": "asked with the patient key that require_patient gives",
     "web/pages/access_trail.py": "the patient's own trail, after require_patient",
 }

@@ -418,8 +418,17 @@ class ExamplePractice:
         )
         return views.Readings(BANNER, chosen, links, rows if metric != "sleep" else (), len(rows), page, 3)
 
-    async def mark_reviewed(self, visitor, patient_id, *, note):
-        self.notes.append(note)
+    async def mark_reviewed(self, visitor, patient_id, *, answer):
+        self.notes.append(answer.note)
+
+    async def order(self, visitor, patient_id, wished):
+        self.notes.append(wished)
+
+    async def end_order(self, visitor, patient_id, order_id):
+        self.notes.append(order_id)
+
+    async def set_targets(self, visitor, patient_id, wished):
+        self.notes.append(wished)
 
 
 @dataclass

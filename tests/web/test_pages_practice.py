@@ -121,7 +121,7 @@ async def test_a_note_that_is_too_long_is_kept_for_mending():
     read = PageReader(response.text)
     assert response.status_code == 400
     assert "Note must be 500 characters or less" in read.words
-    assert "x" * 501 in read.one("textarea").text
+    assert "x" * 501 in read.one("textarea", id="note").text
     assert not platform.practice.notes
 
 

@@ -16,6 +16,9 @@ LOCAL_LABEL = f"{CARESPINE}/CodeSystem/data-label"
 LOCAL_SOURCE = f"{CARESPINE}/CodeSystem/source-app"
 LOCAL_METHOD = f"{CARESPINE}/CodeSystem/measurement-method"
 LOCAL_TASK = f"{CARESPINE}/CodeSystem/task"
+LOCAL_ORDER = f"{CARESPINE}/CodeSystem/standing-order"
+LOCAL_THRESHOLD = f"{CARESPINE}/CodeSystem/threshold"
+LOCAL_MESSAGE = f"{CARESPINE}/CodeSystem/message"
 INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
 IDENTIFIER_CLIENT = "https://carespine.example/oauth-client"
 IDENTIFIER_SHA256 = f"{CARESPINE}/Id/file-sha256"
@@ -53,6 +56,8 @@ PATIENT_GENERATED = Coding(LOCAL_LABEL, "patient-generated", "Patient-generated 
 NOT_FOR_CLINICAL_USE = Coding(
     LOCAL_LABEL, "not-for-clinical-use", "Not for clinical use until signed by the clinical safety officer"
 )
+SELF_MEASUREMENT = Coding(LOCAL_ORDER, "self-measurement", "The patient measures at home")
+REPLY = Coding(LOCAL_MESSAGE, "reply-to-readings", "The practice's reply to readings from home")
 REVIEW_READINGS = Coding(LOCAL_TASK, "review-device-readings", "Review the patient's device readings")
 
 

@@ -1,8 +1,8 @@
 """The summary as it was last worked out, kept beside the readings: used only while nothing it follows from changed.
 
 Its stamp covers the patient's last write to the readings (`device_ledger.imports`, which every import, batch and
-erasing takes a number of), the date of birth, and the code of this domain. Whoever changes anything else that a
-summary follows from, publishes the summary anew in the same transaction.
+erasing takes a number of), the date of birth, the targets set for them, and the code of this domain. Whoever changes
+anything else that a summary follows from (the patient's ranking of sources), publishes it anew in the same transaction.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from carespine.devices.models import Result, Source
+from carespine.devices.thresholds import Thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,31 +47,29 @@ async def write_number(tx: Connection, patient: int) -> int:
     return number or 0
 
 
-async def save(tx: Connection, patient: int, summary: Kept, *, born: date | None, number: int) -> None:
-    """Keep the summary of the readings as of write `number`. A write since then leaves it unused."""
+def stamp(number: int, born: date | None, thresholds: Thresholds) -> bytes:
+    """A digest of what a summary follows from. A write since `number` gives another one."""
+    targets = sorted((key, one.value, one.source) for key, one in thresholds.items())
+    return hashlib.sha256(f"{number}|{born}|{targets}|{_code()}".encode()).digest()
+
+
+async def save(tx: Connection, patient: int, summary: Kept, *, stamp: bytes) -> None:
+    """Keep the summary of what the stamp was made of."""
     await tx.execute(
         "insert into device_summary (patient, stamp, body) values ($1, $2, $3) "
         "on conflict (patient) do update set stamp = excluded.stamp, body = excluded.body",
         patient,
-        _stamp(number, born),
+        stamp,
         msgspec.msgpack.encode(summary),
     )
 
 
-async def load(tx: Connection, patient: int, *, born: date | None) -> Kept | None:
-    """The summary, where nothing changed since it was worked out; None otherwise."""
-    row = await tx.fetchrow(
-        "select s.stamp, s.body, l.imports from device_summary s "
-        "join device_ledger l on l.patient = s.patient where s.patient = $1",
-        patient,
+async def load(tx: Connection, patient: int, *, stamp: bytes) -> Kept | None:
+    """The summary, where it was worked out from the same; None otherwise."""
+    body = await tx.fetchval(
+        "select body from device_summary where patient = $1 and stamp = $2", patient, stamp
     )
-    if row is None or row["stamp"] != _stamp(row["imports"], born):
-        return None
-    return _DECODER.decode(row["body"])
-
-
-def _stamp(number: int, born: date | None) -> bytes:
-    return hashlib.sha256(f"{number}|{born}|{_code()}".encode()).digest()
+    return None if body is None else _DECODER.decode(body)
 
 
 @cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from carespine.devices.resolve import Day, days
 from carespine.devices.samples import DAY_MS, HOUR_MS, Samples, SourceIdentity
 from carespine.devices.shelf import Shelf, StoreShelf
 from carespine.devices.sleep import nights
+from carespine.devices.thresholds import Thresholds
 from carespine.devices.zones import in_force
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class Picture:
     sources: Mapping[int, SourceIdentity]
     imports: Mapping[int, ImportResult]
     not_shared: frozenset[str]
+    thresholds: Thresholds = field(default_factory=dict)
 
     @property
     def period(self) -> str:
@@ -89,14 +91,17 @@ def period_of(last_day: int) -> str:
     return f"{as_date(last_day):%Y-%m}"
 
 
-async def load(tx: Connection, patient: int, patient_id: str, *, birth_date: date | None) -> Picture | None:
-    """The picture of a patient now; None where nothing was ever stored."""
+async def load(
+    tx: Connection, patient: int, patient_id: str, *, birth_date: date | None, thresholds: Thresholds
+) -> Picture | None:
+    """The picture of a patient now, with the targets set for them; None where nothing was ever stored."""
     return await of_shelf(
         StoreShelf(tx, patient),
         patient_id,
         birth_date=birth_date,
         imports=await store.imports(tx, patient, patient_id),
         not_shared=await store.classes_not_shared(tx, patient),
+        thresholds=thresholds,
     )
 
 
@@ -107,6 +112,7 @@ async def of_shelf(
     birth_date: date | None,
     imports: Mapping[int, ImportResult],
     not_shared: frozenset[str] = frozenset(),
+    thresholds: Thresholds | None = None,
 ) -> Picture | None:
     """The picture of what lies on a shelf; None where it is empty."""
     latest = await shelf.latest()
@@ -130,6 +136,7 @@ async def of_shelf(
         sources=sources,
         imports=imports,
         not_shared=not_shared,
+        thresholds=thresholds or {},
     )
 
 

@@ -24,6 +24,7 @@ from carespine.devices.resolve import Day, separate
 from carespine.devices.samples import DAY_MS, Bool, Samples, SourceIdentity
 from carespine.devices.sections.blood_pressure import observation_id
 from carespine.devices.summary import results
+from carespine.devices.threshold_store import thresholds_of
 from carespine.devices.zones import in_force
 from carespine.kernel.errors import Gone, NotFound
 from carespine.security.filing import practice_of
@@ -77,13 +78,16 @@ async def publish_summary(
 ) -> Published | None:
     """Bring the summary of the review period up to date, and see that the practice has its one Task."""
     person = await writer.read("Patient", patient_id)
-    picture = await pictures.load(writer.tx, patient, patient_id, birth_date=birth_date(person))
+    born, thresholds = birth_date(person), await thresholds_of(writer, patient_id)
+    picture = await pictures.load(writer.tx, patient, patient_id, birth_date=born, thresholds=thresholds)
     if picture is None:
         return None
     found = await asyncio.to_thread(results, picture)
     number = await kept_summaries.write_number(writer.tx, patient)
     summary = kept_of(picture, found)
-    await kept_summaries.save(writer.tx, patient, summary, born=birth_date(person), number=number)
+    await kept_summaries.save(
+        writer.tx, patient, summary, stamp=kept_summaries.stamp(number, born, thresholds)
+    )
     document = report.diagnostic_report(picture, found, issued=now)
     await _withdraw(writer, await _stale_results(writer, document))
     composition = report.composition(picture, found, now=now)
@@ -230,5 +234,10 @@ async def _ensure_task(writer: Session, wanted: Tree) -> None:
         await _write(writer, [wanted])
         return
     if current["status"] == "requested" and wanted["priority"] == "urgent" != current.get("priority"):
-        raised = {**current, "priority": "urgent", "description": wanted["description"]}
+        raised = {
+            **current,
+            "priority": "urgent",
+            "description": wanted["description"],
+            "restriction": wanted["restriction"],
+        }
         await _write(writer, [raised])

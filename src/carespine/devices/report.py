@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from carespine.devices import codes
 from carespine.devices.metrics import Unit
@@ -118,9 +118,15 @@ def _section(picture: Picture, result: Result) -> Tree:
     return tree
 
 
+# Carespine, to be confirmed by the deployer's clinical safety officer: a summary is answered within a week, one with
+# a red flag within a day; from then on the inbox shows it as overdue.
+REPLY_WITHIN, REPLY_TO_URGENT_WITHIN = timedelta(days=7), timedelta(days=1)
+
+
 def task(picture: Picture, results: Sequence[Result], *, practice: str | None, now: datetime) -> Tree:
     """The one entry in the practice's inbox for the review period."""
     urgent = next((result.urgent for result in results if result.urgent), None)
+    within = REPLY_TO_URGENT_WITHIN if urgent else REPLY_WITHIN
     tree: Tree = {
         "resourceType": "Task",
         "id": task_id(picture.patient_id, picture.period),
@@ -133,6 +139,7 @@ def task(picture: Picture, results: Sequence[Result], *, practice: str | None, n
         "focus": reference("DiagnosticReport", report_id(picture.patient_id, picture.period)),
         "for": reference("Patient", picture.patient_id),
         "authoredOn": fhir_instant(now),
+        "restriction": {"period": {"end": fhir_instant(now + within)}},
         "requester": reference("Patient", picture.patient_id),
     }
     return tree if practice is None else {**tree, "owner": reference("Organization", practice)}

@@ -12,6 +12,7 @@ from carespine.devices.preview import FileOutcome, Preview, every_day
 from carespine.devices.publish import birth_date
 from carespine.devices.shelf import StoreShelf
 from carespine.devices.summary import results
+from carespine.devices.threshold_store import thresholds_of
 from carespine.security.actor import TREATMENT, system_job
 
 # How it names itself in the patient's list of who has looked.
@@ -29,7 +30,12 @@ async def of_patient(door: Door, nhs_number: str) -> Preview:
         imports = await store.imports(session.tx, patient, patient_id)
         not_shared = await store.classes_not_shared(session.tx, patient)
         found = await pictures.of_shelf(
-            shelf, patient_id, birth_date=born, imports=imports, not_shared=not_shared
+            shelf,
+            patient_id,
+            birth_date=born,
+            imports=imports,
+            not_shared=not_shared,
+            thresholds=await thresholds_of(session, patient_id),
         )
         days = tuple([day async for day in every_day(shelf)])
         await session.audit("R", "report-readings", patient=patient, what=f"Patient/{patient_id}")

@@ -12,6 +12,7 @@ from carespine.devices.models import ImportResult, SummaryView
 from carespine.devices.naming import report_id, task_id
 from carespine.devices.publish import birth_date, kept_of
 from carespine.devices.summary import results
+from carespine.devices.threshold_store import thresholds_of
 from carespine.kernel.errors import Forbidden
 from carespine.kernel.ids import patient_key
 from carespine.security import roles
@@ -33,14 +34,16 @@ async def summary_view(session: Session, patient_id: str) -> SummaryView | None:
     patient = await session.require_patient(patient_id)
     born = birth_date(await session.read("Patient", patient_id))
     await session.audit("R", "read-device-summary", patient=patient, what=f"Patient/{patient_id}")
-    kept = await kept_summaries.load(session.tx, patient, born=born)
+    thresholds = await thresholds_of(session, patient_id)
+    number = await kept_summaries.write_number(session.tx, patient)
+    stamp = kept_summaries.stamp(number, born, thresholds)
+    kept = await kept_summaries.load(session.tx, patient, stamp=stamp)
     if kept is None:
-        number = await kept_summaries.write_number(session.tx, patient)
-        picture = await pictures.load(session.tx, patient, patient_id, birth_date=born)
+        picture = await pictures.load(session.tx, patient, patient_id, birth_date=born, thresholds=thresholds)
         if picture is None:
             return None
         kept = kept_of(picture, await asyncio.to_thread(results, picture))
-        await kept_summaries.save(session.tx, patient, kept, born=born, number=number)
+        await kept_summaries.save(session.tx, patient, kept, stamp=stamp)
     imports = await store.imports(session.tx, patient, patient_id)
     return _view(session, patient_id, kept, tuple(imports.values()))
 

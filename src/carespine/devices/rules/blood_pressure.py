@@ -79,10 +79,13 @@ def protocol_days(readings: Sequence[BloodPressure]) -> tuple[BloodPressure, ...
     return tuple(reading for reading in ordered if reading.at.date() >= first)
 
 
-def home_average(readings: Sequence[BloodPressure], *, age: int | None) -> HomeAverage | NotEnough:
+def home_average(
+    readings: Sequence[BloodPressure], *, age: int | None, own_target: tuple[int, int] | None = None
+) -> HomeAverage | NotEnough:
     """The average of the latest monitoring week, or what is missing for one.
 
-    An unknown age is treated as under 80, whose target is the lower one.
+    An unknown age is treated as under 80, whose target is the lower one; `own_target` is a clinician's for this
+    patient, and comes before the guideline's.
     """
     week = protocol_days(readings)
     complete, mornings, evenings = _complete_days(week)
@@ -93,7 +96,7 @@ def home_average(readings: Sequence[BloodPressure], *, age: int | None) -> HomeA
     used = tuple(reading for reading in week if reading.at.date() != first_day)
     systolic = _half_up(sum(reading.systolic_mmhg for reading in used) / len(used))
     diastolic = _half_up(sum(reading.diastolic_mmhg for reading in used) / len(used))
-    target = target_for(age)
+    target = own_target or target_for(age)
     return HomeAverage(
         systolic_mmhg=systolic,
         diastolic_mmhg=diastolic,
@@ -148,6 +151,11 @@ def _complete_days(week: Sequence[BloodPressure]) -> tuple[int, int, int]:
         if _is_recording([reading.at for reading in of_day if reading.at.hour >= NOON]):
             evenings.add(day)
     return len(mornings & evenings), len(mornings), len(evenings)
+
+
+def is_complete_day(of_day: Sequence[BloodPressure]) -> bool:
+    """Whether a day's readings hold a morning and an evening recording."""
+    return _complete_days(of_day)[0] == 1
 
 
 def _is_recording(times: Sequence[datetime]) -> bool:

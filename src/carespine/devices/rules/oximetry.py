@@ -85,15 +85,22 @@ def repeated(readings: Sequence[Oxygen], wanted: Band, own: float | None = None)
     return None
 
 
-def assess(readings: Sequence[Oxygen], *, lung_disease: bool = False) -> HomeOximetry | None:
-    """The latest week of readings; None without any. Only a person with lung disease has a baseline of their own."""
+def assess(
+    readings: Sequence[Oxygen], *, lung_disease: bool = False, usual: float | None = None
+) -> HomeOximetry | None:
+    """The latest week of readings; None without any. Only a person with lung disease has a baseline of their own.
+
+    `usual` is what a clinician wrote down as the person's usual value; it comes before one worked out.
+    """
     ordered = sorted(readings, key=lambda one: one.at)
     if not ordered:
         return None
     latest = ordered[-1]
     week_begins = latest.at - timedelta(days=7)
     week = [one for one in ordered if one.at > week_begins]
-    own = baseline(ordered, before=week_begins) if lung_disease else None
+    own = usual
+    if own is None and lung_disease:
+        own = baseline(ordered, before=week_begins)
     found = band(latest.percent, own)
     near = [one for one in week if latest.at - one.at <= REPEAT_WITHIN]
     confirmed = None if found == "normal" else repeated(near, found, own)

@@ -24,7 +24,7 @@ from carespine.devices.picture import Picture
 from carespine.devices.pressures import DIASTOLIC, SYSTOLIC, Pressure
 from carespine.devices.resolve import SAME_READING
 from carespine.devices.rules import blood_pressure as rules
-from carespine.devices.sections.common import Frame, change, figure, import_ids, zone_flags
+from carespine.devices.sections.common import Frame, change, figure, import_ids, target, zone_flags
 
 FRAME = Frame("home-blood-pressure", "Home blood pressure", "Blood pressure at home", SYSTOLIC, rules.RULE)
 _MEANING = {
@@ -41,7 +41,7 @@ def section(picture: Picture) -> Result:
     if not picture.pressures:
         return FRAME.empty(picture)
     readings = [pressure.on_the_wall() for pressure in picture.pressures]
-    decided = rules.home_average(readings, age=picture.age)
+    decided = rules.home_average(readings, age=picture.age, own_target=_own(picture))
     severe = rules.confirmed_severe(readings)
     begun = replace(FRAME.empty(picture), series=_series(picture), urgent=None if severe is None else _URGENT)
     if isinstance(decided, rules.NotEnough):
@@ -60,16 +60,16 @@ def section(picture: Picture) -> Result:
     return replace(
         begun,
         state="ready",
-        verdict=_verdict(decided),
+        verdict=_verdict(decided, picture),
         plain=_plain(decided),
-        figures=_figures(decided),
+        figures=_figures(decided, picture),
         changes=_changes(picture, decided),
         quality=_quality(picture, week, decided.days),
         provenance=_provenance(picture, used),
     )
 
 
-def _figures(decided: rules.HomeAverage) -> tuple[Figure, ...]:
+def _figures(decided: rules.HomeAverage, picture: Picture) -> tuple[Figure, ...]:
     pairs = (
         ("systolic", SYSTOLIC, HOME_SYSTOLIC, decided.systolic_mmhg, decided.target[0]),
         ("diastolic", DIASTOLIC, HOME_DIASTOLIC, decided.diastolic_mmhg, decided.target[1]),
@@ -81,22 +81,38 @@ def _figures(decided: rules.HomeAverage) -> tuple[Figure, ...]:
             value,
             unit=Unit("mm[Hg]", "mmHg"),
             codes=(code, *metric(key).reading_codes()[:1]),
-            target=_target(limit),
+            target=target(picture, f"home-{name}", _target(limit)),
         )
         for name, key, code, value, limit in pairs
     )
+
+
+def _own(picture: Picture) -> tuple[int, int] | None:
+    """The home target that a clinician set for this patient; the guideline's number where only one was set."""
+    wanted = [picture.thresholds.get("home-systolic"), picture.thresholds.get("home-diastolic")]
+    if not any(wanted):
+        return None
+    usual = rules.target_for(picture.age)
+    upper, lower = (usual[place] if own is None else int(own.value) for place, own in enumerate(wanted))
+    return upper, lower
+
+
+def _whose(picture: Picture) -> str:
+    """Where the target comes from, in the words of the verdict."""
+    own = picture.thresholds.get("home-systolic") or picture.thresholds.get("home-diastolic")
+    return "for age" if own is None else own.source
 
 
 def _target(limit: int) -> Target:
     return Target(None, limit, f"below {limit} mmHg", rules.RULE)
 
 
-def _verdict(decided: rules.HomeAverage) -> str:
+def _verdict(decided: rules.HomeAverage, picture: Picture) -> str:
     upper, lower = decided.target
     aim = "on target" if decided.on_target else "not on target"
     return (
         f"Home average {decided.systolic_mmhg}/{decided.diastolic_mmhg} mmHg, {_MEANING[decided.band]}; "
-        f"{aim} (below {upper}/{lower} for age). The average uses {len(decided.used)} readings; the "
+        f"{aim} (below {upper}/{lower} {_whose(picture)}). The average uses {len(decided.used)} readings; the "
         f"{len(decided.discarded)} of the first day are discarded, as the rule says. "
         f"{decided.days} days are complete."
     )
@@ -128,18 +144,22 @@ def _changes(picture: Picture, decided: rules.HomeAverage) -> tuple[Change, ...]
 
 def _series(picture: Picture) -> tuple[Series, ...]:
     upper, lower = rules.target_for(picture.age)
+    above, below = (
+        target(picture, "home-systolic", _target(upper)),
+        target(picture, "home-diastolic", _target(lower)),
+    )
     return (
-        _points("systolic", "Systolic", upper, [(one, one.systolic_mmhg) for one in picture.pressures]),
-        _points("diastolic", "Diastolic", lower, [(one, one.diastolic_mmhg) for one in picture.pressures]),
+        _points("systolic", "Systolic", above, [(one, one.systolic_mmhg) for one in picture.pressures]),
+        _points("diastolic", "Diastolic", below, [(one, one.diastolic_mmhg) for one in picture.pressures]),
     )
 
 
-def _points(key: str, label: str, limit: int, values: Sequence[tuple[Pressure, float]]) -> Series:
+def _points(key: str, label: str, goal: Target, values: Sequence[tuple[Pressure, float]]) -> Series:
     points = tuple(
         Point(one.on_the_wall().at.date(), value, at=_local_time(one.start_ms, one.offset_min))
         for one, value in values
     )
-    return Series(key, label, "mm[Hg]", "mmHg", "points", points, _target(limit))
+    return Series(key, label, "mm[Hg]", "mmHg", "points", points, goal)
 
 
 def _local_time(moment_ms: int, offset_min: int) -> datetime:

@@ -91,6 +91,12 @@ def figure(
     )
 
 
+def target(picture: Picture, key: str, usual: Target) -> Target:
+    """The target a clinician set for this patient under `key`, else the guideline's."""
+    own = picture.thresholds.get(key)
+    return usual if own is None else own.target
+
+
 def standing(value: float, target: Target) -> Standing:
     """Where a value lies; the low end belongs to the band, the high end does not."""
     if target.low is not None and value < target.low:

@@ -23,6 +23,7 @@ from carespine.devices.sections.common import (
     provenance,
     quality,
     shares,
+    target,
     written,
 )
 
@@ -65,7 +66,7 @@ def continuous(picture: Picture) -> Result:
         f"{written(decided.above, 0)} %; mean {written(decided.mean_mmol_l, 1)} mmol/L, GMI "
         f"{written(decided.gmi, 1)} %, CV {written(decided.cv, 0)} %.",
         plain=f"Your glucose was in range {in_range} % of the time.",
-        figures=_figures(decided),
+        figures=_figures(decided, picture),
         series=(*begun.series, *_ambulatory(samples, as_date(last))),
     )
 
@@ -107,11 +108,11 @@ def _profile(samples: Samples) -> rules.CgmProfile | rules.CgmRefused:
     return rules.profile(samples.start_ms, samples.local_day(), mmol, mg, by_mg)
 
 
-def _figures(decided: rules.CgmProfile) -> tuple[Figure, ...]:
+def _figures(decided: rules.CgmProfile, picture: Picture) -> tuple[Figure, ...]:
     def percent(
-        key: str, label: str, value: float, code: Coding, *, target: Target | None = None, digits: int = 0
+        key: str, label: str, value: float, code: Coding, *, goal: Target | None = None, digits: int = 0
     ) -> Figure:
-        return figure(key, label, value, unit=Unit("%", "%"), codes=(code,), target=target, digits=digits)
+        return figure(key, label, value, unit=Unit("%", "%"), codes=(code,), target=goal, digits=digits)
 
     def under(limit: float) -> Target:
         return Target(None, limit, f"under {limit:.0f} %", rules.RULE)
@@ -124,36 +125,37 @@ def _figures(decided: rules.CgmProfile) -> tuple[Figure, ...]:
         digits=1,
         codes=(codes.CGM_MEAN,),
     )
-    above_range = Target(rules.TARGET_IN_RANGE, None, f"above {rules.TARGET_IN_RANGE:.0f} %", rules.RULE)
+    usual = Target(rules.TARGET_IN_RANGE, None, f"above {rules.TARGET_IN_RANGE:.0f} %", rules.RULE)
+    above_range = target(picture, "cgm-in-range", usual)
     stable = Target(None, rules.TARGET_CV + 0.05, f"at most {rules.TARGET_CV:.0f} %", rules.RULE)
     low = decided.below - decided.very_low
     high = decided.above - decided.very_high
     return (
         percent(
             "cgm-in-range", "In range, 3.9 to 10.0", decided.in_range, codes.CGM_IN_RANGE,
-            target=above_range,
+            goal=above_range,
         ),
         percent(
             "cgm-below", "Below range, all under 3.9", decided.below, codes.CGM_BELOW_ALL,
-            target=under(rules.TARGET_BELOW), digits=1,
+            goal=under(rules.TARGET_BELOW), digits=1,
         ),
         percent("cgm-low", "Low, 3.0 to 3.8", low, codes.CGM_BELOW, digits=1),
         percent(
             "cgm-very-low", "Very low, under 3.0", decided.very_low, codes.CGM_VERY_LOW,
-            target=under(rules.TARGET_VERY_LOW), digits=1,
+            goal=under(rules.TARGET_VERY_LOW), digits=1,
         ),
         percent(
             "cgm-above", "Above range, all over 10.0", decided.above, codes.CGM_ABOVE_ALL,
-            target=under(rules.TARGET_ABOVE),
+            goal=under(rules.TARGET_ABOVE),
         ),
         percent("cgm-high", "High, 10.1 to 13.9", high, codes.CGM_ABOVE),
         percent(
             "cgm-very-high", "Very high, over 13.9", decided.very_high, codes.CGM_VERY_HIGH,
-            target=under(rules.TARGET_VERY_HIGH), digits=1,
+            goal=under(rules.TARGET_VERY_HIGH), digits=1,
         ),
         mean,
         percent("cgm-gmi", "Glucose management indicator", decided.gmi, codes.CGM_GMI, digits=1),
-        percent("cgm-cv", "Coefficient of variation", decided.cv, codes.CGM_CV, target=stable, digits=1),
+        percent("cgm-cv", "Coefficient of variation", decided.cv, codes.CGM_CV, goal=stable, digits=1),
         figure(
             "cgm-days", "Days", decided.days, unit=Unit("d", "days"), codes=(codes.CGM_DAYS,)
         ),

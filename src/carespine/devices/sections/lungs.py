@@ -27,7 +27,8 @@ _URGENT = (
 def section(picture: Picture) -> Result:
     """The latest day against the personal best, and the variability of two weeks."""
     found = picture.days.get(FRAME.metric_key, [])
-    decided = rules.assess(_by_day(picture))
+    own = picture.thresholds.get("peak-flow-best")
+    decided = rules.assess(_by_day(picture), given_best=None if own is None else own.value)
     if not found or decided is None:
         return FRAME.empty(picture)
     begun = replace(
@@ -65,7 +66,7 @@ def section(picture: Picture) -> Result:
         begun,
         state="ready",
         verdict=f"Latest {written(decided.latest_l_min, 0)} L/min, {share} % of the personal best "
-        f"({written(decided.best_l_min, 0)}): {_MEANING[decided.zone]}.",
+        f"({written(decided.best_l_min, 0)}{f', {own.source}' if own else ''}): {_MEANING[decided.zone]}.",
         plain=f"Your peak flow was {share} % of your best. "
         + ("That is good." if decided.zone == "good" else "Follow your asthma action plan."),
         figures=tuple(figures),

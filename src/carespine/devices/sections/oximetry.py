@@ -12,7 +12,7 @@ from carespine.devices.models import Result, Target
 from carespine.devices.picture import Picture
 from carespine.devices.rules import oximetry as rules
 from carespine.devices.samples import MINUTE_MS, Samples
-from carespine.devices.sections.common import Frame, chart, figure, provenance, quality, written
+from carespine.devices.sections.common import Frame, chart, figure, provenance, quality, target, written
 
 FRAME = Frame(
     "home-oximetry", "Oxygen saturation at home", "Blood oxygen at home", "oxygen-saturation", rules.RULE
@@ -33,7 +33,8 @@ def section(picture: Picture) -> Result:
         quality=quality(picture, FRAME.metric_key, found, first=picture.last_day - 6, last=picture.last_day),
         provenance=provenance(picture, FRAME.metric_key, found),
     )
-    decided = rules.assess(_by_hand(picture))
+    own = picture.thresholds.get("oxygen-usual")
+    decided = rules.assess(_by_hand(picture), usual=None if own is None else own.value)
     if decided is None:
         sentence = (
             "Measure with a finger oximeter three times a day: a watch's own readings are no home oximetry."
@@ -47,7 +48,9 @@ def section(picture: Picture) -> Result:
         )
     latest = written(decided.latest.percent, 0)
     low = decided.band == "low" and decided.confirmed is not None
-    usual = Target(rules.NORMAL, None, f"{rules.NORMAL} % and above", rules.RULE)
+    usual = target(
+        picture, "oxygen-usual", Target(rules.NORMAL, None, f"{rules.NORMAL} % and above", rules.RULE)
+    )
     percent = Unit("%", "%")
     codes = metric(FRAME.metric_key).reading_codes()
     return replace(

@@ -11,7 +11,7 @@ from carespine.kernel.errors import Forbidden, Invalid
 from carespine.security.actor import PATIENT_REQUEST, Actor
 from carespine.web.pages import people
 from carespine.web.pages.access_trail import AccessTrail
-from carespine.web.pages.practice_source import review_of
+from carespine.web.pages.practice_source import plan_of, review_of
 from carespine.web.pages.product_source import ProductSource
 from carespine.web.pages.readings_source import readings_page
 from carespine.web.pages.sharing_choices import SharingChoices
@@ -37,7 +37,8 @@ class PatientSource:
         async with self.door.glance(actor, purpose=PATIENT_REQUEST) as session:
             patient = await people.banner(session, patient_id, today=london_date(self.clock()))
             summary = await summary_view(session, patient_id)
-            return SummaryPage(patient, summary, *await review_of(session, summary))
+            state, review = await review_of(session, summary)
+            return SummaryPage(patient, summary, state, review, **await plan_of(session, patient_id))
 
     async def readings(self, visitor: Visitor, *, metric: str, page: int) -> Readings:
         actor, patient_id = _oneself(visitor)

@@ -6,11 +6,13 @@ The methods raise the errors of `carespine.kernel.errors`; the pages turn them i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from carespine.devices.replying import Answer
 from carespine.web.pages.views import (
     AccessPage,
     Catalogue,
@@ -23,6 +25,7 @@ from carespine.web.pages.views import (
     SharingPage,
     SummaryPage,
     Visitor,
+    WishedOrder,
 )
 
 
@@ -56,7 +59,12 @@ class Practice(Protocol):
     async def inbox(self, visitor: Visitor, *, state: ReviewState, cursor: str | None) -> Inbox: ...
     async def summary(self, visitor: Visitor, patient_id: str) -> SummaryPage: ...
     async def readings(self, visitor: Visitor, patient_id: str, *, metric: str, page: int) -> Readings: ...
-    async def mark_reviewed(self, visitor: Visitor, patient_id: str, *, note: str) -> None: ...
+    async def mark_reviewed(self, visitor: Visitor, patient_id: str, *, answer: Answer) -> None: ...
+    async def order(self, visitor: Visitor, patient_id: str, wished: WishedOrder) -> None: ...
+    async def end_order(self, visitor: Visitor, patient_id: str, order_id: str) -> None: ...
+    async def set_targets(
+        self, visitor: Visitor, patient_id: str, wished: Mapping[str, float | None]
+    ) -> None: ...
 
 
 class Patient(Protocol):

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from carespine.devices.models import SAFETY_NOTICE
-from carespine.web.pages import pictures
+from carespine.devices.orders import KINDS
+from carespine.devices.thresholds import SETTINGS
+from carespine.web.pages import pictures, plan_forms
 from carespine.web.pages.forms import Form
 from carespine.web.pages.ports import Platform
 from carespine.web.pages.problems import guarded
 from carespine.web.pages.rendering import page
 from carespine.web.pages.views import SummaryPage, Visitor
-from carespine.web.pages.visits import long_text, page_number, posted, require, see_other
+from carespine.web.pages.visits import page_number, posted, require, see_other
 
 INBOX = "/practice/inbox"
-NOTE_LIMIT = 500
 
 
 def routes(platform: Platform) -> list[Route]:
@@ -31,6 +33,9 @@ def routes(platform: Platform) -> list[Route]:
             Route(INBOX, pages.inbox),
             Route(f"{patient}/summary", pages.summary),
             Route(f"{patient}/summary/review", pages.review, methods=["POST"]),
+            Route(f"{patient}/orders", pages.order, methods=["POST"]),
+            Route(f"{patient}/orders/{{order_id}}/end", pages.end_order, methods=["POST"]),
+            Route(f"{patient}/targets", pages.targets, methods=["POST"]),
             Route(f"{patient}/readings", pages.readings),
             Route(f"{patient}/charts/{{metric}}.svg", pages.chart),
         ],
@@ -61,12 +66,39 @@ class _Practice:
         visitor = await require(self.platform, request, "practitioner")
         fields = await posted(self.platform, request)
         patient_id = request.path_params["patient_id"]
-        form = long_text(fields, "note", limit=NOTE_LIMIT, required=None)
+        shown = await self.platform.practice.summary(visitor, patient_id)
+        form, answer = plan_forms.answer(fields, shown.summary)
+        if form.errors:
+            return _summary_page(visitor, shown, form, status=400)
+        await self.platform.practice.mark_reviewed(visitor, patient_id, answer=answer)
+        return see_other(f"{INBOX}?done=reviewed")
+
+    async def order(self, request: Request) -> Response:
+        visitor = await require(self.platform, request, "practitioner")
+        form, wished = plan_forms.order(await posted(self.platform, request))
+        patient_id = request.path_params["patient_id"]
+        if wished is None:
+            shown = await self.platform.practice.summary(visitor, patient_id)
+            return _summary_page(visitor, shown, form, status=400)
+        await self.platform.practice.order(visitor, patient_id, wished)
+        return see_other(_plan(patient_id))
+
+    async def end_order(self, request: Request) -> Response:
+        visitor = await require(self.platform, request, "practitioner")
+        await posted(self.platform, request)
+        patient_id = request.path_params["patient_id"]
+        await self.platform.practice.end_order(visitor, patient_id, request.path_params["order_id"])
+        return see_other(_plan(patient_id))
+
+    async def targets(self, request: Request) -> Response:
+        visitor = await require(self.platform, request, "practitioner")
+        form, wished = plan_forms.targets(await posted(self.platform, request))
+        patient_id = request.path_params["patient_id"]
         if form.errors:
             shown = await self.platform.practice.summary(visitor, patient_id)
             return _summary_page(visitor, shown, form, status=400)
-        await self.platform.practice.mark_reviewed(visitor, patient_id, note=form.value("note"))
-        return see_other(f"{INBOX}?done=reviewed")
+        await self.platform.practice.set_targets(visitor, patient_id, wished)
+        return see_other(_plan(patient_id))
 
     async def readings(self, request: Request) -> Response:
         visitor = await require(self.platform, request, "practitioner")
@@ -93,6 +125,10 @@ class _Practice:
         return await pictures.picture(request, summary)
 
 
+def _plan(patient_id: str) -> str:
+    return f"/practice/patients/{quote(patient_id, safe='')}/summary#orders"
+
+
 def _summary_page(visitor: Visitor, shown: SummaryPage, form: Form, status: int = 200) -> Response:
     # A summary that does not exist is not found, although the patient is: the page says what that means.
     return page(
@@ -102,5 +138,8 @@ def _summary_page(visitor: Visitor, shown: SummaryPage, form: Form, status: int 
         status=status if shown.summary else 404,
         page=shown,
         form=form,
-        note_limit=NOTE_LIMIT,
+        note_limit=plan_forms.NOTE_LIMIT,
+        reply_limit=plan_forms.REPLY_LIMIT,
+        order_kinds=tuple(KINDS.values()),
+        settings=tuple(SETTINGS.values()),
     )

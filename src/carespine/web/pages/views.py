@@ -7,6 +7,9 @@ from datetime import date, datetime
 from typing import Literal
 
 from carespine.devices.models import SummaryView
+from carespine.devices.orders import Progress
+from carespine.devices.replying import Message
+from carespine.devices.thresholds import Threshold
 from carespine.security.actor import Actor
 
 VisitorKind = Literal["patient", "practitioner", "administrator", "officer"]
@@ -57,7 +60,10 @@ class PatientBanner:
 
 @dataclass(frozen=True, slots=True)
 class InboxRow:
-    """One summary in the practice's inbox. `urgent` is the sentence that makes it come first, or None."""
+    """One summary in the practice's inbox. `urgent` is the sentence that makes it come first, or None.
+
+    `overdue_since` is when an answer was due, where none has come.
+    """
 
     patient_id: str
     name: str
@@ -69,6 +75,7 @@ class InboxRow:
     urgent: str | None = None
     reviewed_by: str | None = None
     reviewed_at: datetime | None = None
+    overdue_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +89,7 @@ class Inbox:
     reviewed: int
     first: bool = True
     following: str | None = None
+    overdue: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +104,28 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class SummaryPage:
-    """The one summary of a patient. `summary` is None before any readings came in."""
+    """The one summary of a patient, with what they are asked to measure, their own targets and the replies.
+
+    `summary` is None before any readings came in.
+    """
 
     patient: PatientBanner
     summary: SummaryView | None
     state: ReviewState = "waiting"
     review: Review | None = None
+    orders: tuple[Progress, ...] = ()
+    targets: tuple[Threshold, ...] = ()
+    messages: tuple[Message, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WishedOrder:
+    """An order as the form asks for it."""
+
+    kind: str
+    times_a_day: int
+    days: int
+    note: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,16 +5,25 @@ from __future__ import annotations
 from wearable.defects import DEFECTS as CORE
 
 OWN = {
+    "accepts-closed-organisations": "takes organisations that are closed or never were",
+    "answers-in-spite-of-dissent": "answers about patients who dissented",
     "any-search-window": "lets slots be searched for any length of time",
+    "breaks-glass-silently": "gives emergency access without reason or alert",
     "closes-early": "takes online requests until four o'clock only",
     "double-books": "looks whether a slot is free, and takes it later",
+    "forgets-merges": "does not lead from a merged record to the surviving one",
     "forgets-waiting-list": "offers a freed slot to nobody who waits",
     "forgets-when-asked": "does not record when the wait began",
+    "hides-uncertainty": "gives a prediction as one bare number",
     "ignores-area-gate": "shows slots to people of an area that is not assured",
     "keeps-cancelled-slots": "does not free the slot of a cancelled appointment",
     "loses-screening": "drops screening when a patient moves to another site",
     "misses-red-flags": "treats an emergency as a routine request",
+    "orders-matches-badly": "gives every match the highest score",
     "overruns-cap": "counts registrations before it makes them, not while",
+    "pdf-only-letters": "sends letters as PDF alone",
     "shows-unreleased-slots": "shows and books slots that the provider has not released",
+    "stale-calibration": "has not looked at its model for half a year",
+    "tells-restricted-address": "tells where a restricted patient lives",
 }
 DEFECTS = CORE | OWN

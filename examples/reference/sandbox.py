@@ -6,14 +6,32 @@ import json
 from pathlib import Path
 from typing import Any
 
-from reference import booking, registration
+from reference import booking, identity, registration
+from reference.booking import ODS
+from reference.identity import restricted
+from reference.shelf import Shelf
 from wearable import keys, numbers
 from wearable import sandbox as core
 from wearable.store import Client, Store
 
 # A client whose patient lives in an area for which the virtual service has no accepted evidence.
 OUTSIDE = "outside"
-_PEOPLE = {OUTSIDE: (88_007, "Farrow", "Fern", "1969-02-17")}
+# A client whose patient dissented, and a clinician who may break the glass for that patient.
+DISSENT, CLINICIAN = "dissent", "clinician"
+_PEOPLE = {
+    OUTSIDE: (88_007, "Farrow", "Fern", "1969-02-17"),
+    DISSENT: (88_008, "Garth", "Gail", "1955-07-07"),
+    CLINICIAN: (88_009, "Hollis", "Hugh", "1977-12-12"),
+}
+# A patient within the first client's reach whose whereabouts are nobody's business, and where they are.
+_RESTRICTED = (88_010, "Ingram", "Isla", "1988-08-18")
+_WHEREABOUTS = {
+    "address": [{"line": ["7 Quiet Mews"], "city": "Nowhere", "postalCode": "ZZ99 3VZ"}],
+    "telecom": [{"system": "phone", "value": "01632 960001"}],
+    "generalPractitioner": [{"identifier": {"system": ODS, "value": "Y99999"}}],
+}
+# The number of a record that was merged into the first client's patient.
+_MERGED = 88_011
 
 
 def _jwks(data: Path) -> dict[str, dict[str, Any]]:
@@ -30,6 +48,20 @@ def fill(store: Store, data: Path) -> None:
     for name, (index, *who) in _PEOPLE.items():
         patient = store.add_patient_once(numbers.synthetic(index), *who)
         store.add_client_once(Client(f"sandbox-{name}", keys.public(jwks[name]), frozenset([patient])))
+    first = store.client("sandbox-first")
+    hidden = store.add_patient_once(numbers.synthetic(_RESTRICTED[0]), *_RESTRICTED[1:])
+    store.change_patient(hidden, restricted({**(store.patient(hidden) or {}), **_WHEREABOUTS}))
+    if first is not None:
+        store.add_to_client(first, hidden)
+    own, old = store.patient_id(numbers.synthetic(88_001)), numbers.synthetic(_MERGED)
+    kept = Shelf(store)
+    kept.claim(f"number/{old}", own)
+    kept.claim("merged/superseded-1", own)
+
+
+def dissented(store: Store) -> frozenset[str]:
+    """The patients who dissented."""
+    return frozenset([store.patient_id(numbers.synthetic(_PEOPLE[DISSENT][0]))])
 
 
 def _identity(store: Store, name: str, jwk: dict[str, Any]) -> dict[str, Any]:
@@ -62,4 +94,18 @@ def config(store: Store, data: Path, *, patience_seconds: float = 5.0) -> dict[s
             "other_site": registration.UNCAPPED,
             "cap": registration.CAP,
         },
+        "restricted": {
+            "patient_id": store.patient_id(numbers.synthetic(_RESTRICTED[0])),
+            "nhs_number": numbers.synthetic(_RESTRICTED[0]),
+            "family": _RESTRICTED[1],
+            "postcode": "ZZ99 3VZ",
+            "practice": "Y99999",
+        },
+        "merged": {
+            "superseded_id": "superseded-1",
+            "superseded_number": numbers.synthetic(_MERGED),
+            "surviving_id": store.patient_id(numbers.synthetic(88_001)),
+        },
+        "ods": {"open": identity.OPEN, "closed": identity.CLOSED, "unknown": identity.UNKNOWN},
+        "dissent": {"identity": DISSENT, "clinician": CLINICIAN, "patience_seconds": patience_seconds},
     }

@@ -34,6 +34,7 @@ _VERIFIED = {
 }
 _DEFAULT_COUNT, _MOST, _SLOW_EVERY, _SLOW_SECONDS = 50, 1000, 8, 0.28
 _NOTE_CUT = 255
+_WHEREABOUTS = frozenset({"address", "telecom", "generalPractitioner", "managingOrganization", "contact"})
 
 Answer = tuple[int, dict[str, Any], dict[str, str]]
 
@@ -45,6 +46,7 @@ class Fhir:
     store: Store
     product: str
     defects: frozenset[str]
+    hidden: set[str] = field(default_factory=set)
     writes: int = 0
     recent: dict[str, deque[float]] = field(default_factory=lambda: defaultdict(deque))
 
@@ -64,7 +66,9 @@ class Fhir:
         times.append(now)
 
     def reach(self, client: Client, patient: str) -> None:
-        """Refuse a patient who is not the client's."""
+        """Refuse a patient who is not the client's, or whom nobody may see."""
+        if patient in self.hidden:
+            raise Refusal(403, "suppressed", "the patient does not share this record")
         if patient not in client.patients and "answers-other-patients" not in self.defects:
             raise Refusal(404, "not-found", "there is no such patient here, or not for you")
 
@@ -76,7 +80,7 @@ class Fhir:
         found = self.store.patient(name)
         if found is None:
             raise Refusal(404, "not-found", "there is no such patient here, or not for you")
-        return 200, self._patient(found), {"etag": 'W/"1"'}
+        return 200, self.shown(found), {"etag": 'W/"1"'}
 
     async def search_patients(self, client: Client, query: QueryParams) -> Answer:
         """GET Patient?... and POST Patient/_search: at most one match, and none where it is not certain
@@ -94,7 +98,7 @@ class Fhir:
             raise Refusal(422, "multiple-matches", "several people match; ask with the NHS number")
         if "guesses-between-twins" not in self.defects:
             found = [each for each in found if self._may(client, each["id"])]
-        return 200, self._bundle([self._patient(each) for each in found[:1]], min(len(found), 1)), {}
+        return 200, self._bundle([self.shown(each) for each in found[:1]], min(len(found), 1)), {}
 
     async def create_patient(self, client: Client, request: Request) -> Answer:
         """POST Patient"""
@@ -110,9 +114,13 @@ class Fhir:
         if added is None:
             raise Refusal(409, "duplicate", "there is a Patient with that NHS number")
         self.store.add_to_client(client, added)
-        return 201, self._patient({**tree, "id": added}), {"location": f"Patient/{added}", "etag": 'W/"1"'}
+        return 201, self.shown({**tree, "id": added}), {"location": f"Patient/{added}", "etag": 'W/"1"'}
 
-    def _patient(self, tree: dict[str, Any]) -> dict[str, Any]:
+    def shown(self, tree: dict[str, Any]) -> dict[str, Any]:
+        """A Patient as it leaves the service: of a restricted one nobody learns where they are."""
+        labels = [each.get("code") for each in (tree.get("meta") or {}).get("security", [])]
+        if "R" in labels and "tells-restricted-address" not in self.defects:
+            tree = {name: value for name, value in tree.items() if name not in _WHEREABOUTS}
         if "no-verification-status" in self.defects:
             return tree
         return {**tree, "identifier": [{**each, "extension": [_VERIFIED]} for each in tree["identifier"]]}
@@ -129,7 +137,7 @@ class Fhir:
     async def search_readings(self, client: Client, query: QueryParams) -> Answer:
         """GET Observation?... and POST Observation/_search: of the client's own people only."""
         self._only(query, {"patient", "subject", "code", "date", "_id", "_count"})
-        patients = set(client.patients)
+        patients = set(client.patients) - self.hidden
         if "answers-other-patients" in self.defects:
             patients |= {
                 each.rpartition("/")[2] for each in query.getlist("patient") + query.getlist("subject")
@@ -197,9 +205,22 @@ class Fhir:
             raise Refusal(422, "value", "subject must be a reference such as Patient/123")
         patient = str(reference.rpartition("/")[2])
         self.reach(client, patient)
+        self._same_person(tree, patient)
         if not self.store.consents(patient, judging.codes(tree)) and "ignores-consent" not in self.defects:
             raise Refusal(403, "forbidden", "the patient has not consented to this kind of data")
         return patient
+
+    def _same_person(self, tree: dict[str, Any], patient: str) -> None:
+        """Refuse a reading whose subject is one person by reference and another by NHS number."""
+        identifier = tree["subject"].get("identifier")
+        if not isinstance(identifier, dict) or "ignores-mismatch" in self.defects:
+            return
+        found = self.store.patient(patient) or {}
+        own = {each.get("value") for each in found.get("identifier", [])}
+        if identifier.get("system") == judging.NHS_NUMBER and identifier.get("value") not in own:
+            raise Refusal(
+                422, "business-rule", "subject names one person by reference, another by NHS number"
+            )
 
     async def _pace(self) -> None:
         self.writes += 1
@@ -235,7 +256,7 @@ class Fhir:
         since, count = query.get("date", "ge2000-01-01").removeprefix("ge"), self._count(query)
         after = int(query["after"]) if query.get("after", "").isdigit() else 0
         found = self.store.audit(since, after=after, limit=count)
-        bundle = self._bundle([each for _, each in found], None)
+        bundle = self._bundle([self._event(each) for _, each in found], None)
         if len(found) == count:
             bundle["link"] = [
                 {
@@ -245,9 +266,25 @@ class Fhir:
             ]
         return 200, bundle, {}
 
+    def _event(self, event: dict[str, Any]) -> dict[str, Any]:
+        if "rewrites-audit" in self.defects and event["outcome"] != "0":
+            return {**event, "outcome": "0"}
+        return event
+
+    async def read_audit(self, client: Client, name: str) -> Answer:
+        """GET AuditEvent/id, for the auditor"""
+        if client.role != "auditor":
+            raise Refusal(403, "forbidden", "only an auditor may read the audit trail")
+        found = self.store.audit_event(name)
+        if found is None:
+            raise Refusal(404, "not-found", "there is no such event")
+        return 200, found, {}
+
     # Small parts
 
     def _may(self, client: Client, patient: str) -> bool:
+        if patient in self.hidden:
+            return False
         return patient in client.patients or "answers-other-patients" in self.defects
 
     @staticmethod

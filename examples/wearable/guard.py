@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from starlette.responses import RedirectResponse
+from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _ALWAYS = {
@@ -11,7 +11,7 @@ _ALWAYS = {
     b"referrer-policy": b"no-referrer",
 }
 _ECHOED = (b"x-request-id", b"x-correlation-id")
-_LONGEST_ID = 200
+_LONGEST_ID, _DROPPED_EVERY = 200, 9
 
 
 class Guard:
@@ -19,6 +19,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, defects: frozenset[str], *, https_only: bool) -> None:
         self.app, self.defects, self.https_only = app, defects, https_only
+        self.requests = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -26,6 +27,7 @@ class Guard:
             await self.app(scope, receive, send)
             return
         extra = self._headers(scope)
+        self.requests += 1
 
         async def completed(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -39,6 +41,9 @@ class Guard:
         if self.https_only and scope["scheme"] == "http":
             host = dict(scope["headers"]).get(b"host", b"").decode().partition(":")[0]
             await RedirectResponse(f"https://{host}{scope['path']}", 308)(scope, receive, completed)
+            return
+        if "drops-requests" in self.defects and self.requests % _DROPPED_EVERY == 0:
+            await PlainTextResponse("upstream timed out", 503)(scope, receive, completed)
             return
         await self.app(scope, receive, completed)
 

@@ -44,7 +44,7 @@ _SHAPES: dict[str, dict[type, str]] = {
     "Patient": {
         str: "id gender birthDate",
         bool: "active",
-        dict: "meta text",
+        dict: "meta text managingOrganization",
         list: "extension identifier name telecom address contact generalPractitioner",
     },
 }

@@ -40,6 +40,7 @@ class Rest:
         """All routes below /fhir; what is not offered is refused as such, and audited."""
         fhir = self.fhir
         table: list[tuple[str, str, str, Action]] = [
+            *((method, f"/fhir/{path}", name, action) for method, path, name, action in self.extra.actions),
             (
                 "POST",
                 "/fhir/Patient/_search",
@@ -65,7 +66,8 @@ class Rest:
             ),
             ("PUT", "/fhir/Observation/{name}", "update", self._update),
             ("GET", "/fhir/AuditEvent", "search", self._audit),
-            *((method, f"/fhir/{path}", name, action) for method, path, name, action in self.extra.actions),
+            ("GET", "/fhir/AuditEvent/{name}", "read", self._audit_event),
+            ("DELETE", "/fhir/AuditEvent/{name}", "other", self._unaudit),
         ]
         found = [
             Route(path, self._guarded(name, action), methods=[method]) for method, path, name, action in table
@@ -85,6 +87,8 @@ class Rest:
                     audit.write(self.store, request, client, name, self.product, refused=refusal.text)
                 raise
             audit.write(self.store, request, client, name, self.product)
+            if set(tree) == {"ndjson"}:
+                return Response(tree["ndjson"], status, headers, "application/fhir+ndjson")
             return Response(json.dumps(tree), status, headers, FHIR_JSON)
 
         return endpoint
@@ -121,6 +125,15 @@ class Rest:
 
     async def _update(self, request: Request, client: Client) -> Answer:
         return await self.fhir.update_reading(client, request.path_params["name"], request)
+
+    async def _audit_event(self, request: Request, client: Client) -> Answer:
+        return await self.fhir.read_audit(client, request.path_params["name"])
+
+    async def _unaudit(self, request: Request, client: Client) -> Answer:
+        if "audit-can-be-deleted" not in self.fhir.defects:
+            raise Refusal(405, "not-supported", "nobody changes the audit trail")
+        self.store.forget_audit(request.path_params["name"])
+        return 200, Refusal(200, "informational", "deleted").outcome(), {}
 
     async def _audit(self, request: Request, client: Client) -> Answer:
         return await self.fhir.search_audit(client, request.query_params, f"{self.base}/fhir")

@@ -6,6 +6,7 @@ import json
 import sqlite3
 import uuid
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,15 @@ CREATE TABLE IF NOT EXISTS refusals_of_consent (patient TEXT, code TEXT, PRIMARY
 CREATE TABLE IF NOT EXISTS assertions (client_id TEXT, jti TEXT, until REAL, PRIMARY KEY (client_id, jti));
 CREATE TABLE IF NOT EXISTS retries (client_id TEXT, request_id TEXT, reading TEXT,
     PRIMARY KEY (client_id, request_id));
-CREATE TABLE IF NOT EXISTS audit (n INTEGER PRIMARY KEY, at TEXT, body TEXT);
+CREATE TABLE IF NOT EXISTS audit_trail (n INTEGER PRIMARY KEY, at TEXT, id TEXT UNIQUE, seal TEXT, body TEXT);
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT);
 """
+# Each audit event carries its number, and a seal: SHA-256 over the seal before it and the event without its seal.
+NUMBER, SEAL = "urn:carespine:audit-number", "urn:carespine:audit-seal"
+
+
+def _canonical(tree: dict[str, Any]) -> bytes:
+    return json.dumps(tree, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +98,10 @@ class Store:
         row = self._one("SELECT body FROM patients WHERE id = ?", name)
         return json.loads(row[0]) if row else None
 
+    def change_patient(self, name: str, body: dict[str, Any]) -> None:
+        """Replace what is told of a patient."""
+        self.db.execute("UPDATE patients SET body = ? WHERE id = ?", (json.dumps({**body, "id": name}), name))
+
     def patients(self, wanted: dict[str, str]) -> list[dict[str, Any]]:
         """The Patients whose columns have exactly these values (letters alike in upper and lower case)."""
         where = " AND ".join(f"{column} = ? COLLATE NOCASE" for column in wanted) or "1"
@@ -157,6 +168,11 @@ class Store:
         )
         return [json.loads(row[0]) for row in rows], total
 
+    def readings_of(self, patient: str) -> list[dict[str, Any]]:
+        """Every reading of a patient, in the order in which they were kept."""
+        rows = self.db.execute("SELECT body FROM readings WHERE patient = ? ORDER BY rowid", (patient,))
+        return [json.loads(row[0]) for row in rows]
+
     # Clients, tokens, retries, audit
 
     def add_client_once(self, client: Client) -> None:
@@ -213,15 +229,32 @@ class Store:
         )
 
     def add_audit(self, at: str, body: dict[str, Any]) -> None:
-        """Keep an audit event."""
-        self.db.execute("INSERT INTO audit (at, body) VALUES (?, ?)", (at, json.dumps(body)))
+        """Keep an audit event, sealed: its seal covers the event and the seal before it."""
+        before = self._one("SELECT n, seal FROM audit_trail ORDER BY n DESC LIMIT 1") or (0, "")
+        number, name = before[0] + 1, str(uuid.uuid4())
+        event = {**body, "id": name, "extension": [{"url": NUMBER, "valueInteger": number}]}
+        seal = sha256(before[1].encode() + _canonical(event)).hexdigest()
+        event["extension"].append({"url": SEAL, "valueString": seal})
+        self.db.execute(
+            "INSERT INTO audit_trail VALUES (?, ?, ?, ?, ?)", (number, at, name, seal, json.dumps(event))
+        )
 
     def audit(self, since: str, *, after: int, limit: int) -> list[tuple[int, dict[str, Any]]]:
         """Audit events from `since` on, beyond number `after`, with their numbers."""
         rows = self.db.execute(
-            "SELECT n, body FROM audit WHERE at >= ? AND n > ? ORDER BY n LIMIT ?", (since, after, limit)
+            "SELECT n, body FROM audit_trail WHERE at >= ? AND n > ? ORDER BY n LIMIT ?",
+            (since, after, limit),
         )
         return [(row[0], json.loads(row[1])) for row in rows]
+
+    def audit_event(self, name: str) -> dict[str, Any] | None:
+        """One audit event, or None."""
+        row = self._one("SELECT body FROM audit_trail WHERE id = ?", name)
+        return json.loads(row[0]) if row else None
+
+    def forget_audit(self, name: str) -> None:
+        """What a sound service never does: remove an audit event."""
+        self.db.execute("DELETE FROM audit_trail WHERE id = ?", (name,))
 
     def setting(self, name: str) -> str | None:
         """A setting, or None."""

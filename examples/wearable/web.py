@@ -23,6 +23,7 @@ from starlette.routing import Route
 
 from wearable import assurance, capability, keys, sandbox
 from wearable.errors import Refusal
+from wearable.export import Export
 from wearable.extra import Extra
 from wearable.fhir import Fhir
 from wearable.guard import Guard
@@ -81,7 +82,7 @@ def service(
 
 def build(parts: Service, *, https_only: bool = False, extra: Extra | None = None) -> Guard:
     """The ASGI application; `extra` is what another kind of service adds."""
-    more = extra or Extra()
+    more = (extra or Extra()) + Export(parts.fhir, parts.base).extra()
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,9 @@ from carespine.security.actor import system_job
 from carespine.standards import catalogue
 from carespine.standards.engine import config, runner
 from carespine.standards.models import Outcome
+from carespine.storage.bell import Bell
 from carespine.web import app as web_app
+from carespine.web import workers
 from carespine.web.platform import Platform
 from carespine.web.settings import Settings
 
@@ -27,12 +30,19 @@ NOT_PROVEN = {
     "ID-03": "needs two patients alike within one client's reach",
     "AP-08": "the server limits requests at work at once, not requests in a time",
     "AU-01": "audit events are read by people, not searched by clients",
+    "AU-02": "audit events are read by people; `carespine audit verify` proves their seals",
+    "AU-04": "emergency access is for clinical staff in person, on a page and not by the API",
+    "ID-04": "the server scores no matches yet",
+    "ID-06": "the server merges no patients yet",
+    "ID-07": "no client may create Patients, and the register of organisations is not asked yet",
     **{
         each.id: "its documents are the deployer's: this server publishes none of its own"
         for each in catalogue.requirements().values()
         if "probe" not in each.method
     },
 }
+CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
+ODS = "https://fhir.nhs.uk/Id/ods-organization-code"
 VERIFIED = {
     "url": "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-NHSNumberVerificationStatus",
     "valueCodeableConcept": {
@@ -85,7 +95,37 @@ async def an_identity(session: Any, name: str, index: int) -> dict[str, Any]:
     number = nhs_number.synthetic(index)
     created = await session.create(patient(number))
     await session.create(consent(created["id"], name))
+    await session.create(letter(created["id"]))
     return {"name": name, "client_id": name, "jwk": jwk, "patient_id": created["id"], "nhs_number": number}
+
+
+def letter(patient_id: str) -> dict[str, Any]:
+    """A letter that a machine can read."""
+    return {
+        "resourceType": "DocumentReference",
+        "status": "current",
+        "subject": {"reference": f"Patient/{patient_id}"},
+        "content": [{"attachment": {"contentType": "text/plain", "data": "V2VsbC4="}}],
+    }
+
+
+async def a_restricted_patient(session: Any, client_id: str) -> dict[str, str]:
+    """Somebody whom the client may know of, and not where they are."""
+    tree = patient(nhs_number.synthetic(70_010)) | {
+        "meta": {"security": [{"system": CONFIDENTIALITY, "code": "R"}]},
+        "name": [{"family": "Hidden", "given": ["Hope"]}],
+        "address": [{"line": ["1 Quiet Mews"], "postalCode": "ZZ99 3VZ"}],
+        "generalPractitioner": [{"identifier": {"system": ODS, "value": "Y99999"}}],
+    }
+    created = await session.create(tree)
+    await session.create(consent(created["id"], client_id))
+    return {
+        "patient_id": created["id"],
+        "nhs_number": nhs_number.synthetic(70_010),
+        "family": "Hidden",
+        "postcode": "ZZ99 3VZ",
+        "practice": "Y99999",
+    }
 
 
 @pytest.fixture
@@ -93,7 +133,12 @@ async def platform(database_url: str, tmp_path: Path) -> AsyncIterator[Platform]
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     built = Platform.build(Settings(data=tmp_path), database_url)
     await built.open()
+    bell = Bell(built.database)
+    work = [asyncio.create_task(each) for each in (bell.run(), workers.runner(built, bell).run())]
     yield built
+    for each in work:
+        each.cancel()
+    await asyncio.gather(*work, return_exceptions=True)
     await built.close()
     structlog.reset_defaults()
 
@@ -103,10 +148,11 @@ async def test_our_own_server_meets_every_standard_that_can_be_proven_on_it(plat
         identities = [
             await an_identity(session, name, place) for place, name in enumerate(("first", "second"), 70_000)
         ]
+        restricted = await a_restricted_patient(session, "first")
     plan = runner.Plan(
         platform.settings.address,
         profile="record-system",
-        config=config.parse({"identities": identities}),
+        config=config.parse({"identities": identities, "restricted": restricted}),
         seed="ours",
         transport=httpx.ASGITransport(web_app.build(platform), raise_app_exceptions=False),
     )

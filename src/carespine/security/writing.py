@@ -10,7 +10,7 @@ from carespine.fhir.search import index
 from carespine.kernel.clock import fhir_instant
 from carespine.kernel.errors import Invalid, NotFound, PreconditionFailed
 from carespine.kernel.ids import hash63, is_fhir_id, new_id
-from carespine.security import confidentiality, filing, subscribing
+from carespine.security import confidentiality, filing, same_person, subscribing
 from carespine.security.compartment import patient_key_of
 from carespine.security.reach import Reach
 from carespine.storage import resources
@@ -184,6 +184,7 @@ class Writing(Reach):
             subscribed.append(subscribing.take_in(tree, self.actor))
             writes.append(self._prepare(tree, previous))
         await self._demand_reach_of_writes(trees, writes)
+        await same_person.demand(self.tx, trees)
         if self.validator is not None:
             await self.validator.demand(self, trees)
         await resources.save(self.tx, writes)

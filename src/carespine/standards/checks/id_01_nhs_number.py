@@ -63,8 +63,7 @@ def _fault(patient: dict[str, Any]) -> str | None:
     needs=(one_identity,),
 )
 async def run(context: Context) -> Finding:
-    throttle = context.config.throttle
-    apart = {context.config.revoked, throttle.identity if throttle else None}
+    apart = context.config.hindered
     faults: list[Fault] = []
     tried = 0
     for identity in context.config.identities:

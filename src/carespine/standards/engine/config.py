@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -75,6 +75,47 @@ class Gates(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     cap: int
 
 
+class Restricted(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A restricted patient within the first identity's reach, and the whereabouts that must not come back."""
+
+    patient_id: str
+    nhs_number: str
+    family: str
+    postcode: str
+    practice: str
+
+
+class Merged(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A record that was merged into another, which the first identity reaches."""
+
+    superseded_id: str
+    superseded_number: str
+    surviving_id: str
+
+
+class Ods(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """ODS codes: of an organisation that is open today, of one that has closed, and one that never was."""
+
+    open: str
+    closed: str
+    unknown: str
+
+
+class Dissent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """An identity whose patient dissented, and one of a clinician who may break the glass for that patient."""
+
+    identity: str
+    clinician: str
+    patience_seconds: float = 60.0
+
+
+class Availability(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Over how long availability is sampled, and the tier that the service declares."""
+
+    period_seconds: float = 0.5
+    tier: Literal["platinum", "gold", "silver", "bronze"] = "silver"
+
+
 class RunConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything a run may be told. What is left out makes the checks that need it `skip`, with that
     reason.
@@ -91,11 +132,23 @@ class RunConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     consent: Consent | None = None
     booking: Booking | None = None
     gates: Gates | None = None
+    restricted: Restricted | None = None
+    merged: Merged | None = None
+    ods: Ods | None = None
+    dissent: Dissent | None = None
+    availability: Availability | None = None
     ca_file: str | None = None
 
     def identity(self, name: str) -> Identity | None:
         """The identity called `name`, if the configuration has it."""
         return next((each for each in self.identities if each.name == name), None)
+
+    @property
+    def hindered(self) -> frozenset[str]:
+        """The identities that cannot always read their own patient, by what they are there for."""
+        names = {self.revoked, self.throttle.identity if self.throttle else None}
+        names |= {self.dissent.identity} if self.dissent else set()
+        return frozenset(each for each in names if each is not None)
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -114,8 +167,10 @@ def parse(tree: object) -> RunConfig:
     names = [each.name for each in config.identities]
     if len(set(names)) != len(names):
         raise Misconfigured("the run's configuration: two identities have one name")
-    outside = config.gates.outside if config.gates else None
-    for role in (config.registrar, config.auditor, config.revoked, outside):
+    roles = [config.registrar, config.auditor, config.revoked]
+    roles += [config.gates.outside] if config.gates else []
+    roles += [config.dissent.identity, config.dissent.clinician] if config.dissent else []
+    for role in roles:
         if role is not None and role not in names:
             raise Misconfigured(f"the run's configuration: there is no identity called {role!r}")
     return config

@@ -20,7 +20,7 @@ from api import BASE, FakeCertificates, FakeClock, FakeStanding, Server, fresh_d
 from joserfc import jws, jwt
 from joserfc.jwk import ECKey, RSAKey
 
-from carespine.kernel.errors import Invalid
+from carespine.kernel.errors import Forbidden, Invalid
 from carespine.kernel.ids import new_id
 from carespine.security import clients
 from carespine.security.clients import Client
@@ -434,6 +434,26 @@ async def test_a_token_from_before_a_suspension_stays_dead_after_the_reinstateme
     assert refused.status_code == 401
     assert "before a suspension" in refused.text
     assert (await stage.get("Patient", await stage.token())).status_code == 200
+
+
+async def test_work_that_goes_on_ends_with_a_suspension_and_writes_only_while_it_may(stage: Stage) -> None:
+    tokens, database = stage.server.platform.tokens, stage.server.platform.database
+    actor = await tokens.actor(await stage.token())
+    standing = stage.certificates.standings[CLIENT]
+
+    async def goes_on(*, writes: bool) -> bool:
+        async with database.connection() as connection:
+            try:
+                await tokens.demand_standing(connection, actor, writes=writes)
+            except Forbidden:
+                return False
+        return True
+
+    assert (await goes_on(writes=True), await goes_on(writes=False)) == (True, True)
+    standing.reach = "export"
+    assert (await goes_on(writes=True), await goes_on(writes=False)) == (False, True)
+    standing.reach, standing.suspensions = "all", 1  # suspended and reinstated meanwhile
+    assert (await goes_on(writes=True), await goes_on(writes=False)) == (False, False)
 
 
 async def test_a_token_from_before_a_client_was_disabled_stays_dead_when_it_is_enabled_again(

@@ -57,7 +57,7 @@ def endpoints(platform: Platform, key_of: Key) -> dict[str, Endpoint]:
                     sha256=digest,
                     sent=sent,
                 )
-                await platform.tokens.demand_standing(session.tx, actor)
+                await platform.tokens.demand_standing(session.tx, actor, writes=True)
                 return made
 
         return Response(msgspec.json.encode(await retrying(attempt)), media_type=JSON)

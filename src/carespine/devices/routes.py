@@ -73,7 +73,7 @@ async def _import(
             announcer=platform.announcer,
         )
         # The token was checked before the upload; a suspension meanwhile undoes the import.
-        await platform.tokens.demand_standing(session.tx, actor)
+        await platform.tokens.demand_standing(session.tx, actor, writes=True)
         return made
 
 

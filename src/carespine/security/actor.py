@@ -30,7 +30,7 @@ class Actor:
     Where an app acts for a person, the actor is the person, `client` the app's id, `scopes` what the person
     allowed it, and `context` the patient whom it was opened for. `emergency` are the keys of patients whom they
     have emergency access to now; `proxy` is set for a carer who acts for `patient`: the resource types they may
-    see, * for all.
+    see, * for all. `suspensions` is how often the app's product had been suspended when its token was given.
     """
 
     kind: Kind
@@ -49,6 +49,7 @@ class Actor:
     context: str | None = None
     emergency: frozenset[int] = frozenset()
     proxy: frozenset[str] = frozenset()
+    suspensions: int | None = None
 
     @property
     def patient_key(self) -> int | None:

@@ -30,7 +30,9 @@ class Tokens(Protocol):
         proof: Proof | None = None,
     ) -> Actor: ...
 
-    async def demand_standing(self, connection: Connection, actor: Actor) -> None: ...
+    async def demand_standing(
+        self, connection: Connection, actor: Actor, *, writes: bool = False
+    ) -> None: ...
 
 
 class Audit(Protocol):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from carespine.fhir import codec, json_text
+from carespine.kernel.errors import Forbidden
 from carespine.kernel.ids import NOT_PATIENT_SCOPED
 from carespine.security.actor import Actor
 
@@ -115,19 +116,72 @@ def without_whereabouts(body: bytes) -> bytes:
     """The JSON of a Patient, with who they are and nothing of where."""
     tree = json_text.read(body)
     kept = {name: value for name, value in tree.items() if name.removeprefix("_") in _OPEN_ELEMENTS}
-    if "identifier" in kept:
-        kept["identifier"] = [
-            {name: each[name] for name in _IDENTIFIER_PARTS if name in each} for each in kept["identifier"]
-        ]
-    if "name" in kept:
-        kept["name"] = [
-            {name: value for name, value in each.items() if "xtension" not in name} for each in kept["name"]
-        ]
+    for name, shown in _SHOWN_PARTS.items():
+        if name in kept:
+            kept[name] = [shown(each) for each in kept[name]]
     return codec.encode(kept)
 
 
+def _open_identifier(identifier: dict[str, Any]) -> dict[str, Any]:
+    return {name: identifier[name] for name in _IDENTIFIER_PARTS if name in identifier}
+
+
+def _open_name(name: dict[str, Any]) -> dict[str, Any]:
+    return {part: value for part, value in name.items() if "xtension" not in part}
+
+
+# Elements of a restricted Patient that are shown in part: identifiers without who gave them, names without extensions.
+_SHOWN_PARTS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "identifier": _open_identifier,
+    "name": _open_name,
+}
+
+
+def _with_parts(
+    sent: Sequence[dict[str, Any]],
+    stored: Sequence[dict[str, Any]],
+    shown: Callable[[dict[str, Any]], dict[str, Any]],
+) -> list[dict[str, Any]]:
+    """What was sent, each with the parts that are hidden of the one it was: the same in what is shown, or else the
+    one at its place."""
+    left, found = list(stored), []
+    for each in sent:
+        same = next((one for one in left if shown(one) == shown(each)), None)
+        if same is not None:
+            left.remove(same)
+        found.append((each, same))
+    made = []
+    for place, (each, same) in enumerate(found):
+        here = stored[place] if place < len(stored) and stored[place] in left else None
+        if same is None and here is not None:
+            left.remove(here)
+        was = same if same is not None else here or {}
+        hidden = {name: value for name, value in was.items() if name not in shown(was)}
+        made.append({**shown(each), **hidden})
+    return made
+
+
+def demand_label(tree: dict[str, Any], before: dict[str, Any], actor: Actor, patient: int) -> None:
+    """Raise Forbidden where the labels would say less than they do, and the writer is not cleared to decide that.
+
+    For a Patient that is whoever sees their whereabouts, which the label keeps secret.
+    """
+    was = level(before)
+    if level(tree) >= was:
+        return
+    is_patient = tree["resourceType"] == "Patient"
+    cleared = sees_whereabouts(actor, patient) if is_patient else clearance(actor) >= was
+    if not cleared:
+        raise Forbidden(
+            "The security label of this resource may not be lowered or left out by you: send meta.security as it is."
+        )
+
+
 def with_hidden(tree: dict[str, Any], previous: Stored | None, actor: Actor) -> dict[str, Any]:
-    """A Patient to be stored, with what its writer could not see as it was: nothing hidden is lost or changed."""
+    """A Patient to be stored, with what its writer could not see as it was: nothing hidden is lost or changed.
+
+    What the writer sends in a hidden element is not taken.
+    """
     if tree["resourceType"] != "Patient" or previous is None or previous.deleted:
         return tree
     stored = json_text.read(previous.body)
@@ -135,13 +189,10 @@ def with_hidden(tree: dict[str, Any], previous: Stored | None, actor: Actor) -> 
         return tree
     open_part = {name: value for name, value in tree.items() if name.removeprefix("_") in _OPEN_ELEMENTS}
     hidden = {name: value for name, value in stored.items() if name.removeprefix("_") not in _OPEN_ELEMENTS}
-    labels = {"security": stored["meta"]["security"]}
-    return {
-        **open_part,
-        **hidden,
-        "identifier": stored.get("identifier", []),
-        "meta": {**tree.get("meta", {}), **labels},
-    }
+    for name, shown in _SHOWN_PARTS.items():
+        if open_part.get(name):
+            open_part[name] = _with_parts(open_part[name], stored.get(name, ()), shown)
+    return {**open_part, **hidden}
 
 
 async def file(tx: Connection, trees: Sequence[dict[str, Any]], writes: Sequence[Write]) -> None:

@@ -20,9 +20,14 @@ _READING = "rs"
 
 def granted(texts: Iterable[str], standing: Standing | None) -> frozenset[str]:
     """The scopes that the standing leaves of these: all, or what only reads."""
-    if standing is None or standing.reach != _EXPORT:
+    if standing is None or not only_reads(standing):
         return frozenset(texts)
     return frozenset(left for text in texts if (left := _reading(text)) is not None)
+
+
+def only_reads(standing: Standing) -> bool:
+    """Whether the product may write nothing any more."""
+    return standing.reach == _EXPORT
 
 
 def _reading(text: str) -> str | None:

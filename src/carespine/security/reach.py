@@ -7,9 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from carespine.fhir import json_text
 from carespine.fhir.search import index
-from carespine.kernel.errors import Forbidden
+from carespine.kernel.errors import Forbidden, Unprocessable
 from carespine.kernel.ids import NOT_PATIENT_SCOPED
-from carespine.security import filing, restriction, roles, scope_reach, subscribing
+from carespine.security import (
+    confidentiality,
+    filing,
+    registering,
+    restriction,
+    roles,
+    scope_reach,
+    subscribing,
+)
 from carespine.security.visit import Visit
 from carespine.storage import subscriptions
 from carespine.storage.sql import Arguments
@@ -88,6 +96,7 @@ class Reach(Visit):
             for tree, write in zip(trees, writes, strict=True)
             if write.type == "Patient" and write.previous is None and await self._registers(tree)
         ]
+        written = {(tree["resourceType"], tree["id"]): tree for tree in trees}
         for write in writes:
             previous = write.previous if write.previous and not write.previous.deleted else None
             letter = "u" if previous else "c"
@@ -99,11 +108,26 @@ class Reach(Visit):
             if write.patient == NOT_PATIENT_SCOPED and write.type not in roles.DIRECTORY:
                 self._refuse("update", what=f"{write.type}/{write.id}")
                 raise Forbidden(f"A {write.type} must name the patient whose record it joins.")
-            if write.patient not in registered and not await self._reaches(
-                [(write.patient, write.type)], letter
-            ):
+            if write.patient in registered:
+                continue
+            if not await self._reaches([(write.patient, write.type)], letter):
                 self._refuse("update", what=f"{write.type}/{write.id}", patient=write.patient)
                 raise Forbidden(_OUT_OF_REACH)
+            await self._demand_no_widening(written[write.type, write.id], write)
+
+    async def _demand_no_widening(self, tree: dict[str, Any], write: Write) -> None:
+        """Refuse a write that would open the record further than the actor may open it; each with its reason."""
+        previous = write.previous if write.previous and not write.previous.deleted else None
+        before = json_text.read(previous.body) if previous else None
+        try:
+            if before is not None:
+                confidentiality.demand_label(tree, before, self.actor, write.patient)
+            await registering.demand(
+                self.tx, self.actor, tree, before, patient=write.patient, now=self.clock()
+            )
+        except (Forbidden, Unprocessable):
+            self._refuse("update", what=f"{write.type}/{write.id}", patient=write.patient)
+            raise
 
     async def _registers(self, patient: dict[str, Any]) -> bool:
         """Whether staff of a practice register a new patient with their own practice."""

@@ -75,7 +75,7 @@ def _reasons(tree: dict[str, Any]) -> Iterator[Reason]:
     status = tree.get("status")
     match tree["resourceType"]:
         case "Patient":
-            for party in _registered(tree):
+            for party in registered(tree):
                 yield Reason("registered", party)
         case "ServiceRequest" if status in _REFERRED:
             for party in tree.get("performer", ()):
@@ -93,8 +93,11 @@ def _reasons(tree: dict[str, Any]) -> Iterator[Reason]:
             yield from _consented(tree)
 
 
-def _registered(patient: dict[str, Any]) -> list[dict[str, Any]]:
-    """UK Core names the registered practice in generalPractitioner; managingOrganization counts where none is."""
+def registered(patient: dict[str, Any]) -> list[dict[str, Any]]:
+    """Where a patient is registered: one FHIR Reference, or none.
+
+    UK Core names the registered practice in generalPractitioner; managingOrganization counts where none is.
+    """
     practices = [each for each in patient.get("generalPractitioner", ()) if _names_organisation(each)]
     if practices:
         return practices[:1]

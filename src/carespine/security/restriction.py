@@ -57,8 +57,8 @@ def rows(
 
 
 def _own_subscriptions(actor: Actor, arguments: Arguments, *, alias: str, interaction: str) -> str:
-    """An app's subscriptions belong to no patient: it reaches those that it made."""
-    if actor.kind != "app" or not roles.allows(actor, "Subscription", interaction):
+    """Subscriptions belong to no patient: an app or a member of staff reaches those that they made."""
+    if actor.kind not in ("app", "practitioner") or not roles.allows(actor, "Subscription", interaction):
         return ""
     number = arguments.add(type_number("Subscription"))
     return (
@@ -152,6 +152,27 @@ def _related(
         f"exists (select 1 from care_relationship c where c.patient = {alias}.patient and c.organisation = any(array("  # noqa: S608
         f"select o.id from organisation_index o where o.ods = {ods} union all select '{ODS}' || {ods}::text))"
         f"{kind}{time})"
+    )
+
+
+async def is_related(
+    connection: Connection,
+    actor: Actor,
+    patient: int,
+    *,
+    only: str | None = None,
+    now: datetime | None = None,
+) -> bool:
+    """Whether the actor's organisation has a reason to see the patient: one of a kind, or any in force now."""
+    if actor.organisation is None:
+        return False
+    arguments = Arguments([patient])
+    condition = _related(actor, arguments, alias="wanted", now=now, only=only)
+    return bool(
+        await connection.fetchval(
+            f"select {condition} from unnest($1::bigint[]) as wanted(patient)",  # noqa: S608
+            *arguments.values,
+        )
     )
 
 

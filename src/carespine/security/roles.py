@@ -78,11 +78,12 @@ def allows(actor: Actor, resource_type: str, interaction: str) -> bool:
     """
     if actor.kind in ("open", "system"):
         return True
-    if actor.kind == "app" and interaction not in "rs":
-        if resource_type == "Consent":  # who may see a record is for the patient and for staff to say
-            return False
-        if resource_type in DIRECTORY and not scope_reach.names(actor, resource_type, interaction):
-            return False
+    # Who may see a record is for the patient and for staff to say in person, never for an app.
+    if resource_type == "Consent" and interaction not in "rs" and (actor.kind == "app" or actor.client):
+        return False
+    writes_directory = resource_type in DIRECTORY and interaction not in "rs"
+    if actor.kind == "app" and writes_directory and not scope_reach.names(actor, resource_type, interaction):
+        return False
     if actor.kind == "app" or actor.client:
         covered = scope_reach.covers(actor, resource_type, interaction)
         return covered and (actor.kind == "app" or _may(actor, resource_type, interaction))

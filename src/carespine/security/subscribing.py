@@ -34,7 +34,7 @@ def take_in(tree: dict[str, Any], actor: Actor) -> Asked | None:
     if tree["resourceType"] != TYPE or actor.id == OWN_JOB.id:
         return None
     if not names_topic(tree):
-        _demand_inert(tree)
+        _demand_inert(tree, actor)
         return None
     if tree["status"] == "error":
         raise Unprocessable(
@@ -49,9 +49,12 @@ def take_in(tree: dict[str, Any], actor: Actor) -> Asked | None:
     return found
 
 
-def _demand_inert(tree: dict[str, Any]) -> None:
-    """A Subscription to a search is kept as any resource, and nobody is notified: it can be anything but active."""
-    if tree["status"] == "active":
+def _demand_inert(tree: dict[str, Any], actor: Actor) -> None:
+    """A Subscription to a search is kept as any resource, and nobody is notified: it can be anything but active.
+
+    It would have no owner, and so be out of reach of an app or a person who makes one: they make none.
+    """
+    if tree["status"] == "active" or actor.kind not in ("open", "system"):
         raise Unprocessable(
             "Subscriptions to a search are not offered: criteria is the URL of a topic, as the CapabilityStatement "
             "lists them.",

@@ -205,7 +205,7 @@ class TokenService:
                 person = await _for_person(
                     connection, claims, client, now=self._clock(), address=address, request_id=request_id
                 )
-                return replace(person, scopes=left, notices=notices)
+                return replace(person, scopes=left, notices=notices, suspensions=claims.get("suspensions"))
         return Actor(
             "app",
             client.client_id,
@@ -217,6 +217,7 @@ class TokenService:
             address=address,
             request_id=request_id,
             notices=notices,
+            suspensions=claims.get("suspensions"),
         )
 
     async def _client_of(
@@ -253,10 +254,11 @@ class TokenService:
         if await dpop.thumbprint(connection, proof, now=self._clock(), token=token) != bound:
             raise Unauthenticated("The DPoP proof was made with another key than the token is bound to.")
 
-    async def demand_standing(self, connection: Connection, actor: Actor) -> None:
+    async def demand_standing(self, connection: Connection, actor: Actor, *, writes: bool = False) -> None:
         """Raise Forbidden where an app was disabled, or the certificate that it came in with is not in force.
 
-        For work that goes on after the token was checked: a long upload must not outlive its certificate.
+        For work that goes on after the token was checked: a long upload must not outlive its certificate, nor a
+        suspension that was lifted meanwhile, nor write (`writes`) where only export is left.
         """
         client_id = actor.id if actor.kind == "app" else actor.client
         if client_id is None:
@@ -268,6 +270,10 @@ class TokenService:
             standing = await self._certificates.standing(connection, client_id)
             if not standing.allowed or standing.certificate_id != actor.certificate:
                 raise Forbidden(f"The certificate does not permit this: {standing.reason}")
+            if actor.suspensions is not None and standing.suspensions != actor.suspensions:
+                raise Forbidden("The product was suspended since this was begun: ask again with a new token.")
+            if writes and leaving.only_reads(standing):
+                raise Forbidden(f"Only reading and export are left: {standing.reason}")
 
     async def revoke(self, form: Mapping[str, str], client: Client) -> None:
         """RFC 7009: a refresh token ends its whole authorisation, an access token itself or, where a person

@@ -179,7 +179,10 @@ class Writing(Reach):
             if not checked:
                 codec.check(tree)
             if self._is_restricted:
-                tree.update(confidentiality.with_hidden(tree, previous, self.actor))
+                whole = confidentiality.with_hidden(tree, previous, self.actor)
+                if whole is not tree:
+                    tree.clear()
+                    tree.update(whole)
             filing.demand(tree)
             subscribed.append(subscribing.take_in(tree, self.actor))
             writes.append(self._prepare(tree, previous))

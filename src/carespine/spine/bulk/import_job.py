@@ -111,7 +111,7 @@ class Importer:
 
     async def _piece(self, job: Handle, given: dict[str, Any], name: str, piece: job_files.Piece) -> None:
         async with self._database.connection() as connection:
-            await self._standings.demand_standing(connection, job.actor)
+            await self._standings.demand_standing(connection, job.actor, writes=True)
         text = job_files.unpack(piece.body)
         lines = text.count(b"\n")
         refusals, text = _of_type(text, given.get("type"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from carespine.fhir.subscriptions import notification
@@ -52,7 +53,8 @@ class Telling:
         """
         actor = actor_of(row.actor)
         async with self._door.glance(actor, purpose=row.purpose) as session:
-            await self._standings.demand_standing(session.tx, actor)
+            # A subscription is no token: it goes on when a suspension is lifted.
+            await self._standings.demand_standing(session.tx, replace(actor, suspensions=None))
             rows = await stored.events(session.tx, row.id, first, last, count)
             versions = [(each.type, each.id, each.version) for each in rows]
             bodies = await session.hear(row, versions, [each.patient for each in rows])

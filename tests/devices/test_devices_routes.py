@@ -38,7 +38,7 @@ class Tokens:
             raise Unauthenticated("The access token is not valid.")
         return APP
 
-    async def demand_standing(self, _connection: object, _actor: Actor) -> None:
+    async def demand_standing(self, _connection: object, _actor: Actor, *, writes: bool = False) -> None:
         if self.suspended_meanwhile:
             raise Forbidden("The certificate does not permit this: it is suspended.")
 

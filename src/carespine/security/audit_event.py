@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -22,8 +21,7 @@ _OBSERVER = {"observer": {"display": "Carespine"}}
 _encode = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True):
     """One thing that was done or refused. `what` is a reference such as Observation/1 or a resource type."""
 
     actor: Actor
@@ -36,7 +34,26 @@ class Event:
     patient_id: str | None = None
     what: str | None = None
     query: str | None = None
-    detail: dict[str, str] = field(default_factory=dict)
+    detail: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+def tells_the_same(one: Event, other: Event) -> bool:
+    """Whether both say the same, of whichever patients."""
+    return (
+        one.actor is other.actor
+        and one.what == other.what
+        and one.query == other.query
+        and (one.purpose, one.action, one.subtype, one.outcome, one.description, one.patient_id, one.detail)
+        == (
+            other.purpose,
+            other.action,
+            other.subtype,
+            other.outcome,
+            other.description,
+            other.patient_id,
+            other.detail,
+        )
+    )
 
 
 def body(event: Event, *, recorded: datetime) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from carespine.kernel.clock import Clock
-from carespine.security.audit_event import Event, body
+from carespine.security.audit_event import Event, body, tells_the_same
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -36,13 +36,13 @@ class AuditLog:
     async def append(self, tx: Connection, events: Sequence[Event]) -> None:
         """Store the events with the caller's transaction: both stand or neither does."""
         if events:
-            await _store(tx, [self._row(event) for event in events])
+            await _store(tx, self._rows(events))
 
     async def record(self, events: Sequence[Event]) -> None:
         """Store the events now; those of requests that arrive meanwhile share one commit."""
         if not events:
             return
-        self._waiting.extend([self._row(event) for event in events])
+        self._waiting.extend(self._rows(events))
         stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._askers.append(stored)
         if self._flusher is None:
@@ -70,9 +70,16 @@ class AuditLog:
         finally:
             self._flusher = None
 
-    def _row(self, event: Event) -> _Row:
+    def _rows(self, events: Sequence[Event]) -> list[_Row]:
+        """A row for each event; those of one search differ by their patient only, who is no part of the text."""
         now = self._clock()
-        return event.patient, now, body(event, recorded=now)
+        first, text = events[0], body(events[0], recorded=now)
+        rows = [(first.patient, now, text)]
+        for event in events[1:]:
+            if not tells_the_same(event, first):
+                first, text = event, body(event, recorded=now)
+            rows.append((event.patient, now, text))
+        return rows
 
 
 async def _store(connection: Connection, rows: Sequence[_Row]) -> None:

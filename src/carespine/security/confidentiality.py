@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from carespine.fhir import codec, json_text
 from carespine.kernel.errors import Forbidden
@@ -83,7 +84,7 @@ def concealed(actor: Actor, item: Stored) -> Stored:
         return item
     if level(json_text.read(item.body)) == NORMAL:
         return item
-    return replace(item, body=without_whereabouts(item.body))
+    return msgspec.structs.replace(item, body=without_whereabouts(item.body))
 
 
 async def concealed_versions(connection: Connection, actor: Actor, items: Sequence[Stored]) -> list[Stored]:
@@ -98,7 +99,7 @@ async def concealed_versions(connection: Connection, actor: Actor, items: Sequen
     )
     restricted = {row["patient"] for row in rows}
     return [
-        replace(item, body=without_whereabouts(item.body))
+        msgspec.structs.replace(item, body=without_whereabouts(item.body))
         if item.type == "Patient" and item.patient in restricted and item.body
         else concealed(actor, item)
         for item in items

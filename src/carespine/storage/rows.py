@@ -5,16 +5,17 @@ from __future__ import annotations
 import itertools
 import random
 import time
-from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
 
+import msgspec
+
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from carespine.fhir.search import IndexEntries
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(msgspec.Struct, frozen=True, gc=False):
     """One version of one resource, as the database holds it. `body` is empty where it was deleted."""
 
     type: str
@@ -31,8 +32,7 @@ class Stored:
         return f'W/"{self.version}"'
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(msgspec.Struct, frozen=True):
     """A version to be stored. `previous` is the current version, read for update; None for a new resource."""
 
     type: str

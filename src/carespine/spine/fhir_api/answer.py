@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 CONTENT_TYPE = "application/fhir+json; charset=utf-8"
 _text = msgspec.json.Encoder().encode
+_MODES = {mode: f',"search":{{"mode":"{mode}"}}}}'.encode() for mode in ("match", "include")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +68,19 @@ def stored_outcome(item: Stored) -> bytes:
     return outcome([Issue("informational", what, severity="information")])
 
 
+def is_shaped(exchange: Exchange) -> bool:
+    """Whether `_elements`, `_summary` or `_pretty` ask for another body than the one that is stored."""
+    if not exchange.pairs:
+        return False
+    has_summary = exchange.parameter("_summary") not in (None, "false", "count")
+    return has_summary or bool(exchange.parameter("_elements")) or exchange.pretty
+
+
 def shaped(exchange: Exchange, body: bytes) -> bytes:
     """The body with the changes that `_elements`, `_summary` and `_pretty` ask for."""
-    elements, summary = exchange.parameter("_elements"), exchange.parameter("_summary")
-    if not elements and summary in (None, "false", "count") and not exchange.pretty:
+    if not is_shaped(exchange):
         return body
+    elements, summary = exchange.parameter("_elements"), exchange.parameter("_summary")
     tree = subset(json_text.read(body), elements=elements, summary=summary)
     return pretty(codec.encode(tree)) if exchange.pretty else codec.encode(tree)
 
@@ -117,8 +126,9 @@ def bundle(
 
 
 def search_entry(base: str, item: Stored, body: bytes, mode: str) -> bytes:
-    url = _text(f"{base}/{item.type}/{item.id}")
-    return b'{"fullUrl":' + url + b',"resource":' + body + b',"search":{"mode":"' + mode.encode() + b'"}}'
+    """An entry of a searchset; nothing in a type or an id has to be escaped."""
+    url = f'{{"fullUrl":"{base}/{item.type}/{item.id}","resource":'.encode()
+    return b"".join((url, body, _MODES[mode]))
 
 
 def history_entry(exchange: Exchange, item: Stored) -> bytes:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from carespine.fhir.search import Clause
     from carespine.security.session import Session
     from carespine.spine.fhir_api.exchange import Exchange
-    from carespine.storage.rows import Stored
 
 _CURSOR, _TYPE = "_cursor", "_type"
 _FORM = "application/x-www-form-urlencoded"
@@ -94,7 +93,8 @@ def _answer(exchange: Exchange, query: Query, page: Page, address: str) -> Answe
 
 def with_form(exchange: Exchange) -> Exchange:
     """The parameters of a form count like those of the address."""
-    return replace(exchange, pairs=(*exchange.pairs, *_form(exchange)))
+    form = _form(exchange)
+    return replace(exchange, pairs=(*exchange.pairs, *form)) if form else exchange
 
 
 def _asked(exchange: Exchange) -> list[tuple[str, str]]:
@@ -123,8 +123,14 @@ def _form(exchange: Exchange) -> list[tuple[str, str]]:
 
 
 def _bundle(exchange: Exchange, query: Query, page: Page, address: str) -> bytes:
-    entries = [_entry(exchange, item, "match") for item in page.matches]
-    entries += [_entry(exchange, item, "include") for item in page.included]
+    base, is_shaped = exchange.base, answer.is_shaped(exchange)
+    entries = [
+        answer.search_entry(
+            base, item, answer.shaped(exchange, item.body) if is_shaped else item.body, "match"
+        )
+        for item in page.matches
+    ]
+    entries += [answer.search_entry(base, item, item.body, "include") for item in page.included]
     if query.ignored:
         issues = [
             Issue("not-supported", f"The parameter {name!r} was ignored.", severity="warning")
@@ -142,11 +148,6 @@ def _format_asked(exchange: Exchange) -> list[tuple[str, str]]:
     """A page asked for in XML by `_format` is followed by pages in XML."""
     wanted = exchange.parameter("_format")
     return [("_format", wanted)] if wanted is not None and formats.is_xml_word(wanted) else []
-
-
-def _entry(exchange: Exchange, item: Stored, mode: str) -> bytes:
-    body = answer.shaped(exchange, item.body) if mode == "match" else item.body
-    return answer.search_entry(exchange.base, item, body, mode)
 
 
 def _url(exchange: Exchange, path: str, asked: list[tuple[str, str]], cursor: str | None) -> str:

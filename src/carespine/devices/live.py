@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -65,6 +65,27 @@ async def take_batch(
     Withdrawals and the old values of corrections go first, whatever their place in the batch. One transaction;
     the same client and key again get the same answer. Raises Forbidden, NotFound, Conflict (key used otherwise).
     """
+    parser = Parser(now=session.clock(), sent=sent)
+    return await take_rows(
+        session,
+        patient_id=patient_id,
+        parse=lambda: (parser.parse(samples), len(samples), parser.correction_ms),
+        client=client,
+        idempotency_key=idempotency_key,
+        sha256=sha256,
+    )
+
+
+async def take_rows(
+    session: Session,
+    *,
+    patient_id: str,
+    parse: Callable[[], tuple[Parsed, int, int]],
+    client: str,
+    idempotency_key: str,
+    sha256: bytes,
+) -> Answer:
+    """The same for readings of any shape: `parse` gives rows, how many readings there are, and a clock's correction."""
     patient = await session.require_patient(patient_id)
     classes = await permitted(session, patient)
     claim = await store.claim(session.tx, patient)
@@ -73,13 +94,12 @@ async def take_batch(
         if earlier[0] != sha256:
             raise Conflict("This idempotency key was used for another batch. Use a new key for each batch.")
         return {**earlier[1], "replayed": True}
-    parser = Parser(now=session.clock(), sent=sent)
-    found = parser.parse(samples)
+    found, count, correction_ms = parse()
     work = _Work(outcomes={place: ("rejected", code) for place, code in found.refused.items()})
     shelf = StoreShelf(session.tx, patient)
     await _apply(found, work, shelf, classes=classes, number=claim.number, patient_id=patient_id)
     await _keep(session, claim, work, found)
-    answer = _answer(work, len(samples), correction_ms=parser.correction_ms)
+    answer = _answer(work, count, correction_ms=correction_ms)
     await live_store.save_answer(
         session.tx,
         claim,

@@ -60,9 +60,13 @@ class Parser:
             code = self._one(place, sample, found)
             if code is not None:
                 found.refused[place] = code
+        self.check(found)
+        return found
+
+    def check(self, found: Parsed) -> None:
+        """Refuse rows whose moment or value cannot be."""
         for group in list(found.rows):
             self._check(group, found)
-        return found
 
     def _one(self, place: int, sample: Any, found: Parsed) -> str | None:
         if not isinstance(sample, Mapping):

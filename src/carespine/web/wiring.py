@@ -9,8 +9,10 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
 from carespine.devices import routes as device_routes
+from carespine.devices import submission
 from carespine.kernel.errors import Conflict
 from carespine.security import clients
+from carespine.spine.fhir_api.operations import submitting
 from carespine.standards import routes as standards_routes
 from carespine.standards import service as standards_service
 from carespine.standards.events import CertificateIssued, CertificateRefused
@@ -41,9 +43,10 @@ DEVICE_APP_SCOPES = frozenset({"system/Patient.rs", "system/Observation.crus"})
 
 
 def subscribe(announcer: Announcer) -> None:
-    """Have each domain hear what it needs to hear of the others."""
+    """Have each domain hear what it needs to hear of the others, and take what is sent for it."""
     announcer.subscribe(CertificateIssued, register_client)
     announcer.subscribe(CertificateRefused, register_client)
+    submitting.fill(submission.take)
 
 
 async def register_client(session: Session, event: CertificateIssued | CertificateRefused) -> None:

@@ -10,7 +10,7 @@ from carespine.fhir import definitions
 from carespine.fhir.subscriptions.topics import topics
 from carespine.fhir.terminology.capabilities import capabilities
 from carespine.kernel.errors import Invalid
-from carespine.spine.fhir_api.operations import routes
+from carespine.spine.fhir_api.operations import routes, submitting
 from carespine.spine.fhir_api.patching import patch
 
 _INTERACTIONS = (
@@ -76,6 +76,7 @@ def statement(base: str, token_url: str | None, cors: bool = False, mode: str = 
         "kind": "instance",
         "software": {"name": "Carespine", "version": __version__},
         "implementation": {"description": "Carespine FHIR R4 API", "url": base},
+        "instantiates": [submitting.RECEIVER],
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "json", "application/fhir+xml", "xml"],
         "patchFormat": list(patch.FORMATS),

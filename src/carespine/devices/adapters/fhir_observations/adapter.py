@@ -22,7 +22,7 @@ class FhirObservations(DocumentAdapter):
 
     def read(self, document: Document, into: Collector) -> Iterator[None]:
         resources = list(_resources(document, into))
-        devices = {key: resource for resource in resources for key in _names(resource)}
+        devices = {key: resource for resource in resources for key in names(resource)}
         for resource in resources:
             if resource.get("resourceType") in ("Device", "Patient", "Practitioner", "Organization"):
                 continue
@@ -62,7 +62,7 @@ def _unpacked(value: Any, depth: int) -> Iterator[dict[str, Any]]:
             yield value
 
 
-def _names(resource: dict[str, Any]) -> Iterator[str]:
+def names(resource: dict[str, Any]) -> Iterator[str]:
     """How references may name a Device: by type and id, by full URL, or as contained."""
     if resource.get("resourceType") == "Device":
         yield f"Device/{resource.get('id')}"

@@ -169,6 +169,14 @@ class Collector:
         self._read = self._waiting = 0
         return made
 
+    def taken(self) -> tuple[dict[tuple[str, SourceIdentity], list[Row]], Counter[str]]:
+        """The rows and refusals since the last time as they are, unchecked: for who answers for each record."""
+        rows, refused = dict(self._rows), Counter(self._rejected)
+        self._rows.clear()
+        self._rejected.clear()
+        self._read = self._waiting = 0
+        return rows, refused
+
     def _checked(self, of: Metric, rows: list[Row]) -> Samples:
         columns = list(zip(*rows, strict=True))
         samples = Samples(

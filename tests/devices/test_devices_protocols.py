@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -137,3 +138,24 @@ def test_a_sensor_s_profile_has_the_hours_of_the_day(tmp_path: Path) -> None:
     assert found["state"] == "ready"
     middle = next(series for series in found["series"] if series["key"] == "agp-middle")
     assert [point["value"] for point in middle["points"]] == [4 + hour / 4 for hour in range(24)]
+
+
+def minutes(day: str, count: int) -> str:
+    """A day of moderate minutes as the Physical Activity guide writes it."""
+    coding = {"system": "http://loinc.org", "code": "77592-4"}
+    return json.dumps(
+        {
+            "resourceType": "Observation",
+            "status": "final",
+            "code": {"coding": [coding]},
+            "effectivePeriod": {"start": f"{day}T08:00:00+00:00", "end": f"{day}T22:30:00+00:00"},
+            "valueQuantity": {"value": count, "system": "http://unitsofmeasure.org", "code": "min"},
+        }
+    )
+
+
+def test_active_weeks_are_drawn_against_the_guideline(tmp_path: Path) -> None:
+    rows = [minutes(day, 20 if place < 7 else 30) for place, day in enumerate(days(14))]
+    found = protocol(tmp_path, "active.ndjson", rows, "activity-minutes")
+    weeks = next(series for series in found["series"] if series["key"] == "activity-weeks")
+    assert [point["value"] for point in weeks["points"]] == [140, 210]

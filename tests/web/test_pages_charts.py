@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from pages_client import client
@@ -57,6 +57,56 @@ def test_the_table_has_a_row_for_each_moment_in_order_of_time():
     assert table.head == ("When", "Systolic (mmHg)", "Diastolic (mmHg)")
     assert len(table.rows) == 14
     assert [row[0] for row in table.rows][:2] == ["6 November 2026, 8:05am", "6 November 2026, 8:05pm"]
+
+
+def test_a_diary_has_a_row_for_each_day_with_its_morning_and_evening():
+    found = charts.diary(blood_pressure())
+    assert found is not None
+    assert found.head == ("Day", "Morning", "Evening", "Mean of the day")
+    assert len(found.rows) == 7
+    assert re.fullmatch(
+        r"6 November 2026\|[\d.]+/[\d.]+ at 8:05am\|[\d.]+/[\d.]+ at 8:05pm\|\d+/\d+", "|".join(found.rows[0])
+    )
+    assert charts.diary(weight()) is None
+
+
+def profile():
+    """A median that peaks at noon, with an hour of the night that nobody measured."""
+    hours = [hour for hour in range(24) if hour != 3]
+    middles = {hour: 6.0 + 4.0 * (1 - abs(hour - 12) / 12) for hour in hours}
+
+    def series(key: str, spread: float):
+        made = [
+            Point(LAST, value, value - spread, value + spread, datetime(2026, 11, 19, hour, tzinfo=UTC))
+            for hour, value in middles.items()
+        ]
+        return Series(key, "Median by hour", "mmol/L", "mmol/L", "line", tuple(made))
+
+    return replace(glucose(), figures=(), series=(series("agp-middle", 1.0), series("agp-most", 2.5)))
+
+
+@pytest.mark.parametrize("width", ["wide", "narrow"])
+def test_the_ambulatory_profile_is_one_drawing_by_the_hour_with_bands_and_target(width):
+    svg = charts.draw(profile(), width)
+    assert ET.fromstring(svg).get("viewBox") == "0 0 {} {}".format(*charts.size(profile(), width))  # noqa: S314
+    for words in (
+        b"9 of 10 readings",
+        b"Half of the readings",
+        b"Median",
+        b"Target: 3.9 to 10.0 mmol/L",
+        b"12:00",
+    ):
+        assert words in svg
+
+
+def test_the_words_and_the_table_of_a_profile_say_what_the_bands_show():
+    words = charts.alt_text(profile())
+    assert "the median is lowest at 00:00 (6) and highest at 12:00 (10 mmol/L)" in words
+    assert "Nine of ten readings lie between 3.5 and 12.5 mmol/L." in words
+    (table,) = charts.tables(profile())
+    assert table.head[3] == "Median"
+    assert len(table.rows) == 23
+    assert {row[0]: row[1:] for row in table.rows}["12:00"] == ("7.5", "9", "10", "11", "12.5")
 
 
 def test_a_moment_with_only_one_of_two_readings_says_so():

@@ -8,8 +8,9 @@ import numpy as np
 
 from carespine.devices.codes import local_result
 from carespine.devices.metrics import SleepStage, Unit, metric
-from carespine.devices.models import Coding, Figure, Quality, Result, Target
-from carespine.devices.picture import Picture
+from carespine.devices.models import Coding, Figure, Point, Quality, Result, Series, Target
+from carespine.devices.naming import as_date
+from carespine.devices.picture import LOOK_BACK_DAYS, Picture
 from carespine.devices.rules import activity, diet, sleep_regularity
 from carespine.devices.samples import MINUTE_MS
 from carespine.devices.sections.common import Frame, chart, figure, provenance, quality, written
@@ -20,6 +21,9 @@ REGULARITY = Frame(
 )
 DIET = Frame("diet", "Diet", "What you eat", "dietary-energy", diet.RULE)
 _WEEKLY = Coding("http://loinc.org", "82290-8", "Frequency of moderate to vigorous aerobic physical activity")
+_AIM = Target(
+    activity.WEEKLY_MINUTES, None, f"at least {activity.WEEKLY_MINUTES} minutes a week", activity.RULE
+)
 _ASLEEP = (SleepStage.ASLEEP, SleepStage.LIGHT, SleepStage.DEEP, SleepStage.REM)
 
 
@@ -39,7 +43,10 @@ def active(picture: Picture) -> Result:
     first = picture.last_full_day - activity.WEEK + 1
     begun = replace(
         ACTIVITY.empty(picture),
-        series=(chart(told, "Minutes a day", metric(told), found, kind="bar"),),
+        series=(
+            chart(told, "Minutes a day", metric(told), found, kind="bar"),
+            _weeks(moderate, vigorous, picture),
+        ),
         quality=quality(picture, told, found, first=first, last=picture.last_full_day),
         provenance=provenance(picture, told, [day for day in found if day.day >= first]),
     )
@@ -53,11 +60,8 @@ def active(picture: Picture) -> Result:
         )
     minutes = Unit("min/wk", "minutes a week")
     is_adult = picture.age is None or picture.age >= activity.ADULT_AGE
-    aim = Target(
-        activity.WEEKLY_MINUTES, None, f"at least {activity.WEEKLY_MINUTES} minutes a week", activity.RULE
-    )
     total = figure("activity-week", "Moderate minutes or their worth", decided.equivalent, unit=minutes,
-                   codes=(_WEEKLY,), target=aim if is_adult else None)  # fmt: skip
+                   codes=(_WEEKLY,), target=_AIM if is_adult else None)  # fmt: skip
     said = "meets" if decided.meets_guideline else "is below"
     return replace(
         begun,
@@ -70,6 +74,26 @@ def active(picture: Picture) -> Result:
         ),
         plain=f"You were active for {total.text} minutes in the last week. The aim is {activity.WEEKLY_MINUTES}.",
         figures=(total,),
+    )
+
+
+def _weeks(moderate: activity.ByDay, vigorous: activity.ByDay, picture: Picture) -> Series:
+    """Each week with enough days, at its middle day, against the guideline."""
+    points = []
+    for back in reversed(range(LOOK_BACK_DAYS // activity.WEEK)):
+        last_day = picture.last_full_day - back * activity.WEEK
+        found = activity.week(moderate, vigorous, last_day=last_day)
+        if isinstance(found, activity.ActiveWeek):
+            points.append(Point(as_date(last_day - activity.WEEK // 2), round(found.equivalent, 1)))
+    is_adult = picture.age is None or picture.age >= activity.ADULT_AGE
+    return Series(
+        "activity-weeks",
+        "Minutes a week, by its middle day",
+        "min/wk",
+        "minutes a week",
+        "bar",
+        tuple(points),
+        _AIM if is_adult else None,
     )
 
 

@@ -31,6 +31,7 @@ def environment() -> Environment:
     made.filters.update(formats.FILTERS)
     made.filters["alt_text"] = charts.alt_text
     made.filters["chart_tables"] = charts.tables
+    made.filters["diary"] = charts.diary
     made.tests["charted"] = charts.has_chart
     made.filters["chart_size"] = charts.size
     made.globals["asset"] = asset

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from carespine.devices.models import Point, Result, Series, Target
 from carespine.web.pages.charts import style
 from carespine.web.pages.charts.panels import Panel, panels
+from carespine.web.pages.charts.profile import draw_profile, is_profile
 from carespine.web.pages.charts.shares import draw_shares, height_of_shares
 from carespine.web.pages.charts.style import PANEL_HEIGHT, WIDTHS, Canvas, Width
 from carespine.web.pages.formats import short_day
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
 
 _MOST_DATES: dict[Width, int] = {"wide": 7, "narrow": 3}
 _KEY_LINE_HEIGHT = 22
+_KEYS_OF_A_PROFILE = 4
 _HALF_A_DAY = 0.5
+# A bar of a week covers most of it.
+_DAYS_OF_A_BAR: dict[str, float] = {"activity-weeks": 6.0}
 _LONGEST_GAP_DAYS = 3
 _FEW_POINTS = 15
 
@@ -37,6 +41,8 @@ def draw(result: Result, width: Width) -> bytes:
         for axes, panel in zip(canvas.panels, shown, strict=True):
             if panel[0].kind == "share":
                 draw_shares(axes, panel, width)
+            elif is_profile(panel[0]):
+                draw_profile(axes, panel, width)
             else:
                 _draw_over_time(axes, panel, width)
         return canvas.svg()
@@ -45,6 +51,8 @@ def draw(result: Result, width: Width) -> bytes:
 def _height(panel: Panel, width: Width) -> int:
     if panel[0].kind == "share":
         return height_of_shares(len(panel), width)
+    if is_profile(panel[0]):
+        return PANEL_HEIGHT[width] + (_KEY_LINE_HEIGHT * _KEYS_OF_A_PROFILE if width == "narrow" else 0)
     keys = len(panel) + len({series.target.text for series in panel if series.target})
     return PANEL_HEIGHT[width] + (_KEY_LINE_HEIGHT * keys if width == "narrow" else 0)
 
@@ -53,7 +61,8 @@ def _draw_over_time(axes: Axes, panel: Panel, width: Width) -> None:
     for index, series in enumerate(panel):
         colour, marker = style.LINES[index % len(style.LINES)], style.MARKERS[index % len(style.MARKERS)]
         if series.kind == "bar":
-            axes.bar(_moments(series.points), _values(series), color=colour, label=series.label)
+            wide = _DAYS_OF_A_BAR.get(series.key, 0.8)
+            axes.bar(_moments(series.points), _values(series), width=wide, color=colour, label=series.label)
         else:
             _draw_line(axes, series, colour, marker)
     _leave_room(axes, panel)

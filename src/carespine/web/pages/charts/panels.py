@@ -7,6 +7,7 @@ from itertools import groupby
 
 from carespine.devices.models import Figure, Point, Result, Series, Target
 from carespine.devices.rules import glucose
+from carespine.web.pages.charts.profile import is_profile
 
 Panel = tuple[Series, ...]
 
@@ -21,15 +22,12 @@ _SHARES = {
 
 def panels(result: Result) -> list[Panel]:
     """Series with one unit and one way of drawing share a panel; what has no points is left out."""
-    shown = [*_shares(result), *(_as_drawn(series) for series in result.series if _is_drawn(series))]
-    return [
-        tuple(group) for _, group in groupby(shown, key=lambda series: (series.unit, series.kind == "share"))
-    ]
+    shown = [*_shares(result), *(_as_drawn(series) for series in result.series if series.points)]
+    return [tuple(group) for _, group in groupby(shown, key=_drawn_as)]
 
 
-def _is_drawn(series: Series) -> bool:
-    """Days are drawn here; the ambulatory profile goes by the hours of one day and has a drawing of its own."""
-    return bool(series.points) and not series.key.startswith("agp-")
+def _drawn_as(series: Series) -> tuple[str, bool, bool]:
+    return series.unit, series.kind == "share", is_profile(series)
 
 
 def has_chart(result: Result) -> bool:
@@ -39,7 +37,7 @@ def has_chart(result: Result) -> bool:
 
 def _as_drawn(series: Series) -> Series:
     """Long times are drawn in hours; glucose is drawn against the range that its shares are counted by."""
-    if series.key == "glucose-cgm" and series.target is None:
+    if (series.key == "glucose-cgm" or is_profile(series)) and series.target is None:
         return replace(series, target=_GLUCOSE_RANGE)
     if series.unit == "min" and max(point.value for point in series.points) >= _MINUTES_IN_AN_HOUR:
         return replace(series, unit="h", unit_text="hours", points=tuple(map(_in_hours, series.points)))

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC
 
 from carespine.devices.models import Point, Result, Series
+from carespine.web.pages.charts import profile
 from carespine.web.pages.charts.panels import Panel, panels
+from carespine.web.pages.charts.profile import is_profile
 from carespine.web.pages.formats import day, short_day, tidy_number, wall_clock
 
 
@@ -20,11 +22,15 @@ class Table:
 
 def alt_text(result: Result) -> str:
     """What the picture shows, in two or three sentences: what, when, from where to where."""
-    shown = [series for panel in panels(result) for series in panel]
+    shown = panels(result)
     if not shown:
         return f"{result.title}: no readings to draw."
-    sentences = " ".join(_sentence(series) for series in shown)
+    sentences = " ".join(sentence for panel in shown for sentence in _sentences(panel))
     return f"Chart of {result.title.lower()}. {sentences} The numbers are in the table below the chart."
+
+
+def _sentences(panel: Panel) -> list[str]:
+    return [profile.sentence(panel)] if is_profile(panel[0]) else [_sentence(series) for series in panel]
 
 
 def _sentence(series: Series) -> str:
@@ -45,7 +51,13 @@ def _with_unit(value: float, series: Series) -> str:
 
 def tables(result: Result) -> list[Table]:
     """All points of the chart: a table for each panel, a row for each moment, a column for each line."""
-    return [_shares(panel) if panel[0].kind == "share" else _over_time(panel) for panel in panels(result)]
+    return [_table(panel) for panel in panels(result)]
+
+
+def _table(panel: Panel) -> Table:
+    if is_profile(panel[0]):
+        return Table(profile.HEAD, profile.rows(panel))
+    return _shares(panel) if panel[0].kind == "share" else _over_time(panel)
 
 
 def _shares(panel: Panel) -> Table:

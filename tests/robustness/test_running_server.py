@@ -8,9 +8,11 @@ import re
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import httpx
+import psutil
 import psycopg
 import pytest
 from api import fresh_database
@@ -188,3 +190,46 @@ async def test_at_its_end_the_server_finishes_what_it_has_begun(server: Live) ->
     with psycopg.connect(server.database_url) as connection:
         rows = connection.execute("select id from resource where id like 'w%'").fetchall()
     assert acknowledged == {name for (name,) in rows}
+
+
+def test_processes_are_replaced_when_they_die_and_end_with_their_supervisor(
+    tmp_path: Path, database_url: str
+) -> None:
+    with live(database_url, tmp_path, workers=2) as server:
+        serving = _serving(server)
+        assert len(serving) == 2
+        for process in serving:
+            process.kill()
+        _until(
+            lambda: len(_serving(server) - serving) == 2, "nobody took the place of the processes that died"
+        )
+        _until(lambda: _answers(server), "the new processes do not answer")
+        left = _family(server)
+        server.process.kill()
+        server.process.wait()
+        _until(lambda: not any(process.is_running() for process in left), f"{left} outlive their supervisor")
+        assert not _answers(server)
+
+
+def _family(server: Live) -> set[psutil.Process]:
+    return set(psutil.Process(server.process.pid).children(recursive=True))
+
+
+def _serving(server: Live) -> set[psutil.Process]:
+    """The processes that answer: children of the one that they are forked from."""
+    children = set(psutil.Process(server.process.pid).children())
+    return {process for process in _family(server) - children if process.status() != psutil.STATUS_ZOMBIE}
+
+
+def _answers(server: Live) -> bool:
+    try:
+        return httpx.get(f"{server.address}/ready", trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def _until(holds: Callable[[], bool], fault: str) -> None:
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline, fault
+        time.sleep(0.05)

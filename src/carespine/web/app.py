@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import multiprocessing
 import os
 import threading
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from multiprocessing import connection
 from typing import TYPE_CHECKING
 
 import structlog
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 _SEAL_EVERY_S = 2.0
 _FORGET_EVERY_S = 60.0
 _LOOK_EVERY_S = 2.0
-_PARENT_CHECK_S = 0.2
 _log = structlog.get_logger("carespine.jobs")
 
 
@@ -49,7 +49,7 @@ def create(run: str) -> ASGIApp:
     given = json.loads(run)
     settings = Settings.model_validate(given["settings"])
     logs.configure(settings.log_level)
-    _end_with_parent()
+    _end_with_supervisor()
     return build(Platform.build(settings, given["database_url"]))
 
 
@@ -155,13 +155,15 @@ class _reported(suppress):  # noqa: N801 -- used like the context manager that i
         return super().__exit__(kind, error, trace)  # type: ignore[arg-type]
 
 
-def _end_with_parent() -> None:
-    """A worker whose supervisor was killed must not keep the port: end as soon as the parent is another."""
-    parent = os.getppid()
+def _end_with_supervisor() -> None:
+    """A process whose supervisor was killed must not keep the port, nor the process that it was forked from."""
+    supervisor = multiprocessing.parent_process()
+    if supervisor is None:
+        return
+    sentinel = supervisor.sentinel
 
     def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(_PARENT_CHECK_S)
+        connection.wait([sentinel])
         os._exit(1)
 
-    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+    threading.Thread(target=watch, name="supervisor-watch", daemon=True).start()

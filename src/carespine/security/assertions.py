@@ -78,7 +78,7 @@ def _check_claims(claims: Mapping[str, Any], *, client_id: str, audience: str, n
     if claims.get("iss") != client_id or claims.get("sub") != client_id:
         raise Unauthenticated("The assertion's iss and sub are not both the client id.")
     if claims.get("aud") not in (audience, [audience]):
-        raise Unauthenticated("The assertion's aud is not the URL of this token endpoint.")
+        raise Unauthenticated("The assertion's aud is not the URL of this endpoint.")
     expires = _seconds(claims, "exp")
     moment = now.timestamp()
     if expires is None or expires <= moment:

@@ -31,7 +31,7 @@ class Client:
 
     `method` is how it proves who it is (RFC 7591, token_endpoint_auth_method); `secret` is the SHA-256 of a
     secret that the server made; `redirect_uris` are compared letter by letter; `generation` grows each time the
-    client is disabled.
+    client is disabled. `software` is the certified client on whose certificate one that registered itself stands.
     """
 
     client_id: str
@@ -46,6 +46,7 @@ class Client:
     secret: bytes | None = field(default=None, repr=False)
     generation: int = 0
     launch_uri: str | None = None
+    software: str | None = None
 
     def keys(self) -> KeySet:
         return KeySet.import_key_set({"keys": list(self.jwks["keys"])})
@@ -53,7 +54,7 @@ class Client:
 
 _COLUMNS = (
     "client_id, name, organisation, jwks, scopes, certified, enabled, redirect_uris, auth_method, "
-    "secret, generation, launch_uri"
+    "secret, generation, launch_uri, software"
 )
 
 
@@ -62,12 +63,13 @@ async def register(tx: Connection, client: Client) -> None:
     _check(client)
     await tx.execute(
         "insert into oauth_client (client_id, name, organisation, jwks, scopes, certified, enabled, redirect_uris, "
-        "auth_method, secret, launch_uri) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) "
+        "auth_method, secret, launch_uri, software) "
+        "values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) "
         "on conflict (client_id) do update "
         "set name = excluded.name, organisation = excluded.organisation, jwks = excluded.jwks, "
         "scopes = excluded.scopes, certified = excluded.certified, enabled = excluded.enabled, "
         "redirect_uris = excluded.redirect_uris, auth_method = excluded.auth_method, secret = excluded.secret, "
-        "launch_uri = excluded.launch_uri",
+        "launch_uri = excluded.launch_uri, software = excluded.software",
         client.client_id,
         client.name,
         client.organisation,
@@ -79,6 +81,7 @@ async def register(tx: Connection, client: Client) -> None:
         client.method,
         client.secret,
         client.launch_uri,
+        client.software,
     )
 
 
@@ -126,6 +129,7 @@ def _client(row: asyncpg.Record) -> Client:
         row["secret"],
         row["generation"],
         row["launch_uri"],
+        row["software"],
     )
 
 

@@ -138,6 +138,10 @@ class CheckResult:
         return self.finding.outcome
 
 
+# The state of a client that never applied.
+UNKNOWN = "unknown"
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What a client may do on the platform now, and why; read from the committed log.

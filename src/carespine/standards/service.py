@@ -25,7 +25,7 @@ from carespine.standards.engine.config import RunConfig
 from carespine.standards.engine.report import Report
 from carespine.standards.keys import SigningKey
 from carespine.standards.lifecycle import CannotHappenError, Entry, Event, Situation
-from carespine.standards.models import Application, CheckResult, Standing
+from carespine.standards.models import UNKNOWN, Application, CheckResult, Standing
 
 if TYPE_CHECKING:
     from carespine.security.actor import Actor
@@ -430,7 +430,7 @@ async def standing(connection: Connection, client_id: str, *, now: datetime) -> 
     """
     applications = await store.applications_of_client(connection, client_id)
     if not applications:
-        return Standing("unknown", None, None, allowed=False, reason="there is no application by this client")
+        return Standing(UNKNOWN, None, None, allowed=False, reason="there is no application by this client")
     logs = await store.logs(connection, [each.id for each in applications])
     certified = [each for each in applications if any(line.event is Event.CERTIFY for line in logs[each.id])]
     # A suspension for safety stands above a newer version's certificate, until the authority lifts it.

@@ -17,7 +17,7 @@ from carespine.security.dpop import ALGORITHMS as DPOP_ALGORITHMS
 from carespine.security.keys import public_set
 from carespine.security.scopes import FLAGS
 from carespine.security.tokens import GRANT_TYPES
-from carespine.web import oauth_endpoints
+from carespine.web import oauth_endpoints, registering
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -105,6 +105,7 @@ def routes(platform: Platform) -> list[Route]:
         Route("/.well-known/security.txt", security_txt),
         Route("/.well-known/openid-configuration", smart_configuration),
         *oauth_endpoints.routes(platform),
+        registering.route(platform),
         Route("/oauth/jwks.json", jwks),
         Route("/health", health),
         Route("/ready", ready),

@@ -37,6 +37,7 @@ def addresses(base_url: str) -> dict[str, str]:
         "token_endpoint": f"{base_url}/oauth/token",
         "introspection_endpoint": f"{base_url}/oauth/introspect",
         "revocation_endpoint": f"{base_url}/oauth/revoke",
+        "registration_endpoint": f"{base_url}/oauth/register",
         "management_endpoint": f"{base_url}/me/sharing",
     }
 

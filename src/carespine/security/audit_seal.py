@@ -11,7 +11,7 @@ from joserfc import jws
 from joserfc.errors import JoseError
 
 from carespine.kernel.clock import Clock, fhir_instant
-from carespine.security import audit_clock
+from carespine.security import audit_checkpoint, audit_clock
 
 if TYPE_CHECKING:
     import asyncpg
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from carespine.storage.database import Connection
 
 _LOCK = 0x0CA2E5_5EA1
-_GENESIS = bytes(32)
+GENESIS = bytes(32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,12 @@ async def seal(tx: Connection, key: ECKey, clock: Clock) -> int:
     last = await tx.fetchrow(
         "select number, to_xact::text, digest from audit_seal order by number desc limit 1"
     )
-    number, start, previous = (last[0] + 1, last[1], last[2]) if last else (1, "0", _GENESIS)
+    number, start, previous = (last[0] + 1, last[1], last[2]) if last else (1, "0", GENESIS)
     end = await audit_clock.ended_before(tx)
-    rows = await _events(tx, start, end)
+    rows = await events_of(tx, start, end)
     if not rows:
         return 0
-    digest = _digest(previous, rows)
+    digest = digest_of(previous, rows)
     signature = jws.serialize_compact(
         {"alg": "ES256", "kid": key.kid}, _payload(number, len(rows), digest), key
     )
@@ -72,10 +72,15 @@ async def verify(connection: Connection, keys: KeySet) -> Verification:
 
     The newest seals and their events cut off together leave a shorter chain that holds: compare `head` and
     `events` with what an earlier verification printed, kept elsewhere.
-    What was written after the last seal is counted as unsealed; a seal follows within seconds.
+    What was written after the last seal is counted as unsealed; a seal follows within seconds. Where a retention
+    policy removed the oldest seals, the chain begins at the signed checkpoint that stands for them.
     """
-    faults: list[str] = []
-    previous, reached, events, expected = _GENESIS, "0", 0, 1
+    faults = await audit_checkpoint.faults(connection, keys)
+    begin = await audit_checkpoint.newest(connection)
+    previous, reached, expected = (
+        (begin.digest, begin.to_xact, begin.number + 1) if begin else (GENESIS, "0", 1)
+    )
+    events = 0
     seals = await connection.fetch(
         "select number, from_xact::text, to_xact::text, events, digest, signature from audit_seal order by number"
     )
@@ -83,8 +88,8 @@ async def verify(connection: Connection, keys: KeySet) -> Verification:
         name = f"seal {row['number']}"
         if row["number"] != expected or row["from_xact"] != reached:
             faults.append(f"{name} does not follow seal {expected - 1}: a seal is missing or was moved")
-        rows = await _events(connection, row["from_xact"], row["to_xact"])
-        digest = _digest(previous, rows)
+        rows = await events_of(connection, row["from_xact"], row["to_xact"])
+        digest = digest_of(previous, rows)
         if len(rows) != row["events"]:
             faults.append(f"{name} was made over {row['events']} events; {len(rows)} are there")
         elif digest != row["digest"]:
@@ -102,7 +107,7 @@ async def verify(connection: Connection, keys: KeySet) -> Verification:
 async def head(connection: Connection, key: ECKey, clock: Clock) -> str:
     """The newest seal as a signed text (JWS), to be kept where whoever holds the database cannot change it."""
     row = await connection.fetchrow("select number, digest from audit_seal order by number desc limit 1")
-    number, digest = (row["number"], row["digest"]) if row else (0, _GENESIS)
+    number, digest = (row["number"], row["digest"]) if row else (0, GENESIS)
     claims = {"seal": number, "digest": digest.hex(), "at": fhir_instant(clock())}
     return jws.serialize_compact({"alg": "ES256", "kid": key.kid}, json.dumps(claims), key)
 
@@ -118,14 +123,17 @@ async def missing(connection: Connection, text: str, keys: KeySet) -> str | None
     except (JoseError, ValueError, KeyError, TypeError):
         return "the head is not one that this server signed"
     stored = await connection.fetchval("select digest from audit_seal where number = $1", number)
-    if number == 0:
-        return None
+    begin = await audit_checkpoint.newest(connection)
+    if number == 0 or (begin and number < begin.number):
+        return None  # nothing was there yet, or it was removed by the policy since, as the checkpoint says
+    if begin and number == begin.number:
+        stored = begin.digest
     if stored is None:
         return f"the trail was cut off: seal {number}, the newest at {at}, is not there"
     return None if stored.hex() == digest else f"seal {number} is another than it was at {at}"
 
 
-async def _events(connection: Connection, start: str, end: str) -> list[asyncpg.Record]:
+async def events_of(connection: Connection, start: str, end: str) -> list[asyncpg.Record]:
     return await connection.fetch(
         "select seq, xact::text::numeric::bigint as xact, patient, "
         "(extract(epoch from recorded) * 1000000)::bigint as recorded, body from audit_event "
@@ -135,7 +143,7 @@ async def _events(connection: Connection, start: str, end: str) -> list[asyncpg.
     )
 
 
-def _digest(previous: bytes, rows: list[asyncpg.Record]) -> bytes:
+def digest_of(previous: bytes, rows: list[asyncpg.Record]) -> bytes:
     digest = hashlib.sha256(previous)
     for row in rows:
         head = f"{row['seq']} {row['xact']} {row['patient']} {row['recorded']} {len(row['body'])}\n"

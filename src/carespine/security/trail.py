@@ -10,16 +10,25 @@ import msgspec
 
 from carespine.fhir.search import moments
 from carespine.kernel.errors import Forbidden, Invalid, NotFound
-from carespine.kernel.ids import patient_key
+from carespine.kernel.ids import NOT_PATIENT_SCOPED, patient_key
+from carespine.security import balp
 from carespine.storage.instants import instant
 from carespine.storage.sql import Arguments
 
 if TYPE_CHECKING:
+    import asyncpg
+
     from carespine.security.actor import Actor
     from carespine.security.session import Session
 
 TYPE = "AuditEvent"
 DEFAULT_COUNT, MOST_COUNT = 50, 1_000
+# A deleted patient is named too: by the versions of their Patient.
+PATIENT_ID = (
+    f"case when e.patient <> {NOT_PATIENT_SCOPED} then coalesce((select p.id from patient_index p "  # noqa: S608
+    "where p.patient = e.patient), (select r.id from resource r join resource_type t on t.number = r.type "
+    "where r.patient = e.patient and t.name = 'Patient' limit 1)) end as patient_id"
+)
 _COMPARE = {"ge": ">=", "gt": ">=", "le": "<", "lt": "<", "sa": ">=", "eb": "<"}
 
 
@@ -36,7 +45,9 @@ def reads_the_trail(actor: Actor) -> bool:
     return actor.kind == "officer" or (actor.kind == "patient" and not actor.proxy)
 
 
-async def search(session: Session, pairs: Sequence[tuple[str, str]], *, before: int | None) -> TrailPage:
+async def search(
+    session: Session, pairs: Sequence[tuple[str, str]], *, before: int | None, server: str
+) -> TrailPage:
     """Events by `patient`, `date`, `action`, `outcome` and `_count`. Raises Invalid for any other parameter."""
     arguments = Arguments()
     conditions, count = [_own(session.actor, arguments)], DEFAULT_COUNT
@@ -48,28 +59,29 @@ async def search(session: Session, pairs: Sequence[tuple[str, str]], *, before: 
     if before is not None:
         conditions.append(f"seq < {arguments.add(before)}")
     rows = await session.tx.fetch(
-        f"select seq, body from audit_event where {' and '.join(conditions)} order by seq desc limit {count + 1}",  # noqa: S608
+        f"select seq, body, {PATIENT_ID} from audit_event e where {' and '.join(conditions)} "  # noqa: S608
+        f"order by seq desc limit {count + 1}",
         *arguments.values,
     )
     query = f"{TYPE}?" + "&".join(f"{name}={value}" for name, value in pairs)
     await session.audit("E", "search-type", what=TYPE, description=query, patient=_key(session.actor))
-    shown = [_event(row["seq"], row["body"]) for row in rows[:count]]
+    shown = [event(row, server=server) for row in rows[:count]]
     return TrailPage(shown, rows[count - 1]["seq"] if len(rows) > count else None)
 
 
-async def read(session: Session, event_id: str) -> dict[str, Any]:
+async def read(session: Session, event_id: str, *, server: str) -> dict[str, Any]:
     """One event by its id. Raises NotFound."""
     arguments = Arguments()
     own = _own(session.actor, arguments)
     number = int(event_id) if event_id.isascii() and event_id.isdigit() and len(event_id) < 19 else 0
-    body = await session.tx.fetchval(
-        f"select body from audit_event where {own} and seq = {arguments.add(number)}",  # noqa: S608
+    row = await session.tx.fetchrow(
+        f"select seq, body, {PATIENT_ID} from audit_event e where {own} and seq = {arguments.add(number)}",  # noqa: S608
         *arguments.values,
     )
     await session.audit("R", "read", what=f"{TYPE}/{number}", patient=_key(session.actor))
-    if body is None:
+    if row is None:
         raise NotFound(f"There is no {TYPE}/{event_id[:64]}.")
-    return _event(number, body)
+    return event(row, server=server)
 
 
 def _own(actor: Actor, arguments: Arguments) -> str:
@@ -111,6 +123,7 @@ def _count(value: str) -> int:
     return min(int(value[:9]), MOST_COUNT)
 
 
-def _event(number: int, body: bytes) -> dict[str, Any]:
-    tree: dict[str, Any] = msgspec.json.decode(body)
-    return {"resourceType": TYPE, "id": str(number), **{k: v for k, v in tree.items() if k != "resourceType"}}
+def event(row: asyncpg.Record, *, server: str) -> dict[str, Any]:
+    """The AuditEvent of a row with the columns seq, body and patient_id."""
+    tree: dict[str, Any] = msgspec.json.decode(row["body"])
+    return balp.shaped(tree, number=row["seq"], patient=row["patient_id"], server=server)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from carespine.kernel.clock import Clock
 from carespine.kernel.errors import Forbidden, Gone, NotFound
-from carespine.kernel.ids import NOT_PATIENT_SCOPED
+from carespine.kernel.ids import NOT_PATIENT_SCOPED, patient_key
 from carespine.security import confidentiality, restriction, roles
 from carespine.security.actor import EMERGENCY, Actor
 from carespine.security.audit_event import SUCCESS, Action, Event
@@ -116,6 +116,9 @@ class Visit:
         return EMERGENCY if patient in self.actor.emergency else self.purpose
 
     def _refuse(self, subtype: str, *, what: str, patient: int = NOT_PATIENT_SCOPED) -> None:
+        kind, _, resource_id = what.partition("/")
+        if kind == "Patient" and resource_id and patient == NOT_PATIENT_SCOPED:
+            patient = patient_key(resource_id)  # who was asked about sees in their trail that somebody tried
         self.events.append(
             Event(
                 self.actor,

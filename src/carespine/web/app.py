@@ -9,7 +9,7 @@ import os
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
+from datetime import date, timedelta
 from multiprocessing import connection
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
 from carespine.kernel.errors import CarespineError
-from carespine.security import audit_seal
+from carespine.security import audit_heads, audit_retention, audit_seal
 from carespine.security.tokens import forget_expired_assertions
 from carespine.spine.retention import keep_to
 from carespine.spine.subscriptions.dispatcher import tidy
@@ -109,12 +109,25 @@ def build(platform: Platform) -> ASGIApp:
 
 
 async def _seal(platform: Platform, meter: Meter) -> None:
-    """Seal the audit trail every two seconds, whatever happens to one attempt."""
+    """Seal the audit trail every two seconds, whatever happens to one attempt; sign its head once a day."""
+    day: date | None = None
     while True:
         await asyncio.sleep(_SEAL_EVERY_S)
         with _reported("seal the audit trail", meter):
             async with platform.database.transaction() as tx:
                 await audit_seal.seal(tx, platform.keys.audit, platform.clock)
+        if (today := platform.clock().date()) != day:
+            with _reported("make the head of the audit trail", meter):
+                await _make_head(platform)
+                day = today
+
+
+async def _make_head(platform: Platform) -> None:
+    """Sign the newest seal once a day, and keep that in the data folder beside the database."""
+    async with platform.database.transaction() as tx:
+        made = await audit_heads.make(tx, platform.keys.audit, platform.clock)
+    if made:
+        await asyncio.to_thread(audit_heads.keep, platform.settings.data, *made)
 
 
 async def _look_at_connections(platform: Platform, meter: Meter) -> None:
@@ -133,6 +146,11 @@ async def _forget(platform: Platform, meter: Meter) -> None:
                 await forget_expired(tx, now=platform.clock())
         with _reported("keep to the retention policy", meter):
             await keep_to(platform.door, workers.policy(platform.settings), now=platform.clock())
+        with _reported("keep to the retention policy of the audit trail", meter):
+            years = platform.settings.audit_years
+            await audit_retention.keep_to(
+                platform.door, platform.keys.audit, years=years, clock=platform.clock
+            )
         with _reported("forget old events", meter):
             async with platform.database.transaction() as tx:
                 before = platform.clock() - timedelta(hours=platform.settings.job_hours)

@@ -21,6 +21,7 @@ from pydantic_settings import (
 )
 
 from carespine.kernel.errors import Misconfigured
+from carespine.security.audit_retention import LEAST_YEARS
 from carespine.spine.validating.levels import levels
 from carespine.web.cors import EVERY_ORIGIN
 
@@ -92,6 +93,16 @@ class Settings(BaseSettings):
         le=36_500,
         description="Days after which a deleted resource is removed with its versions; 0 keeps all.",
     )
+    audit_years: int = Field(
+        0,
+        ge=0,
+        le=200,
+        description="Years after which the oldest seals of the audit trail are removed, with a signed checkpoint in "
+        "their place; 0 keeps all, and fewer than 8 need audit_short.",
+    )
+    audit_short: bool = Field(
+        False, description="Allow audit_years below 8, which is less than health records are kept in England."
+    )
     outbound: str = Field(
         "public",
         pattern="^(public|private|any)$",
@@ -154,6 +165,15 @@ class Settings(BaseSettings):
     def _are_levels(cls, value: str) -> str:
         levels(value)
         return value
+
+    @model_validator(mode="after")
+    def _keeps_the_trail(self) -> Self:
+        if 0 < self.audit_years < LEAST_YEARS and not self.audit_short:
+            raise ValueError(
+                f"audit_years below {LEAST_YEARS} removes the audit trail before the records it is about: "
+                "set audit_short too if that is meant"
+            )
+        return self
 
     @model_validator(mode="after")
     def _is_safe(self) -> Self:

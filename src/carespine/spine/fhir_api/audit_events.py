@@ -27,11 +27,11 @@ async def answer(session: Session, exchange: Exchange) -> Answer:
     if exchange.method not in ("GET", "HEAD") or len(exchange.parts) > 2:
         raise NotAllowed("The audit trail is read and searched; nobody changes it.")
     if len(exchange.parts) == 2:
-        return Answer(200, codec.encode(await trail.read(session, exchange.parts[1])))
+        return Answer(200, codec.encode(await trail.read(session, exchange.parts[1], server=exchange.base)))
     pairs = [
         (name, value) for name, value in exchange.pairs if name not in (_PAGE, "_format", "_pretty", "_sort")
     ]
-    page = await trail.search(session, pairs, before=_before(exchange))
+    page = await trail.search(session, pairs, before=_before(exchange), server=exchange.base)
     base = f"{exchange.base}/{trail.TYPE}"
     links = [{"relation": "self", "url": f"{base}?{urlencode(pairs)}" if pairs else base}]
     if page.next is not None:

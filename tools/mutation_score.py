@@ -28,7 +28,9 @@ from carespine.standards.models import Level, Outcome, Requirement, ServiceKind 
 from reference import kinds, sandbox  # noqa: E402
 
 # What only a real TLS handshake shows is tested in tests/standards/test_standards_tls.py.
-ELSEWHERE = {"SE-01": "by real handshakes, in `tests/standards/test_standards_tls.py`"}
+ELSEWHERE = dict.fromkeys(
+    ("SE-01", "SE-02"), "by real handshakes, in `tests/standards/test_standards_tls.py`"
+)
 # What is checked only over HTTPS.
 HTTPS = {"SE-03"}
 _BASE, _SECURE = "http://127.0.0.1:9", "https://127.0.0.1"

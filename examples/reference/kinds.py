@@ -9,23 +9,36 @@ from pathlib import Path
 from reference import booking, sandbox
 from reference.booking import Booking
 from reference.emergency import Emergency
+from reference.hooks import Hooks
 from reference.identity import Identity
 from reference.letters import Letters
+from reference.pages import Pages
 from reference.prediction import Prediction
 from reference.registration import Registration
 from reference.shelf import Shelf
+from reference.staff import Staff
 from reference.triage import Triage
 from wearable import web
 from wearable.extra import Extra
 from wearable.guard import Guard
 
 PARTS = {
-    "record-system": ("identity", "emergency", "letters"),
-    "patient-app": ("identity",),
+    "record-system": ("hooks", "identity", "staff", "emergency", "letters"),
+    "patient-app": ("identity", "staff", "pages"),
     "device-app": (),
-    "booking-service": ("identity", "booking", "triage"),
-    "care-programme": ("identity", "registration", "prediction"),
-    "virtual-clinic": ("identity", "emergency", "letters", "booking", "triage", "registration"),
+    "booking-service": ("hooks", "identity", "staff", "pages", "booking", "triage"),
+    "care-programme": ("hooks", "identity", "staff", "registration", "prediction"),
+    "virtual-clinic": (
+        "hooks",
+        "identity",
+        "staff",
+        "pages",
+        "emergency",
+        "letters",
+        "booking",
+        "triage",
+        "registration",
+    ),
 }
 
 
@@ -79,6 +92,9 @@ def _prediction(parts: web.Service, shelf: Shelf, people: list[str]) -> Extra:
 _PARTS: dict[str, Callable[[web.Service, Shelf, list[str]], Extra]] = {
     "booking": _booking,
     "emergency": _emergency,
+    "hooks": lambda parts, shelf, _: Hooks(parts, shelf).extra(),
+    "pages": lambda parts, _, __: Pages(parts).extra(),
+    "staff": lambda parts, _, __: Staff(parts).extra(),
     "identity": lambda parts, shelf, _: Identity(parts.fhir, shelf).extra(),
     "letters": _letters,
     "prediction": _prediction,

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from reference import booking, identity, registration
+from reference import booking, hooks, identity, pages, registration
 from reference.booking import ODS
 from reference.identity import restricted
 from reference.shelf import Shelf
@@ -18,10 +18,14 @@ from wearable.store import Client, Store
 OUTSIDE = "outside"
 # A client whose patient dissented, and a clinician who may break the glass for that patient.
 DISSENT, CLINICIAN = "dissent", "clinician"
+# A patient who signed in at P5, and a member of staff who signed in with a password alone.
+LOW, SINGLE = "low", "single"
 _PEOPLE = {
     OUTSIDE: (88_007, "Farrow", "Fern", "1969-02-17"),
     DISSENT: (88_008, "Garth", "Gail", "1955-07-07"),
     CLINICIAN: (88_009, "Hollis", "Hugh", "1977-12-12"),
+    LOW: (88_012, "Jarrow", "June", "1971-06-06"),
+    SINGLE: (88_013, "Kirk", "Kit", "1983-03-03"),
 }
 # A patient within the first client's reach whose whereabouts are nobody's business, and where they are.
 _RESTRICTED = (88_010, "Ingram", "Isla", "1988-08-18")
@@ -105,6 +109,17 @@ def config(store: Store, data: Path, *, patience_seconds: float = 5.0) -> dict[s
             "superseded_id": "superseded-1",
             "superseded_number": numbers.synthetic(_MERGED),
             "surviving_id": store.patient_id(numbers.synthetic(88_001)),
+        },
+        "low_assurance": LOW,
+        "staff": {"identity": CLINICIAN, "single_factor": SINGLE},
+        "sign_in": {"url": "/sign-in", "username": pages.USER},
+        "pages": {"paths": ["/start", "/sign-in"]},
+        "hooks": {
+            "token": hooks.TOKEN,
+            "crash": "/hooks/crash",
+            "dependency": "/hooks/dependency",
+            "outbox": "/hooks/outbox",
+            "patience_seconds": max(patience_seconds, 0.5),
         },
         "ods": {"open": identity.OPEN, "closed": identity.CLOSED, "unknown": identity.UNKNOWN},
         "dissent": {"identity": DISSENT, "clinician": CLINICIAN, "patience_seconds": patience_seconds},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 # Interaction codes, and search parameters with their kinds.
@@ -38,7 +39,11 @@ def statement(product: str, base: str, *, lacking: bool, more: Mapping[str, Decl
         {
             "type": name,
             "interaction": [{"code": code} for code in codes],
-            "searchParam": [{"name": param, "type": kind} for param, kind in params.items()],
+            **(
+                {"searchParam": [{"name": param, "type": kind} for param, kind in params.items()]}
+                if params
+                else {}
+            ),
         }
         for name, (codes, params) in offered.items()
     ]
@@ -62,6 +67,20 @@ def statement(product: str, base: str, *, lacking: bool, more: Mapping[str, Decl
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json"],
         "rest": [{"mode": "server", "resource": resources}],
+    }
+
+
+def terminology(product: str, *, out_of_date: bool) -> dict[str, Any]:
+    """The TerminologyCapabilities: which release of SNOMED CT the codes are of."""
+    released = datetime.now(UTC).date() - timedelta(days=900 if out_of_date else 60)
+    version = f"http://snomed.info/sct/83821000000107/version/{released:%Y%m%d}"
+    return {
+        "resourceType": "TerminologyCapabilities",
+        "status": "active",
+        "date": "2026-11-01",
+        "kind": "instance",
+        "software": {"name": product},
+        "codeSystem": [{"uri": "http://snomed.info/sct", "version": [{"code": version, "isDefault": True}]}],
     }
 
 

@@ -13,6 +13,7 @@ DEFECTS = {
     "account-without-second-factor": "attests a privileged account without a second factor",
     "answers-other-patients": "answers about any patient, not only the client's own",
     "audit-can-be-deleted": "lets the audit trail be deleted",
+    "breaks-fhir-rules": "sends resources that break FHIR's rules",
     "cacheable-records": "lets records be kept in caches",
     "closed-licence": "opens nothing under an open licence",
     "data-abroad": "sends data abroad without safeguards",

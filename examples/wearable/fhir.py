@@ -47,6 +47,9 @@ class Fhir:
     product: str
     defects: frozenset[str]
     hidden: set[str] = field(default_factory=set)
+    # By client: why it may not come in at all.
+    barred: dict[str, str] = field(default_factory=dict)
+    spine_away: bool = False
     writes: int = 0
     recent: dict[str, deque[float]] = field(default_factory=lambda: defaultdict(deque))
 
@@ -136,7 +139,7 @@ class Fhir:
 
     async def search_readings(self, client: Client, query: QueryParams) -> Answer:
         """GET Observation?... and POST Observation/_search: of the client's own people only."""
-        self._only(query, {"patient", "subject", "code", "date", "_id", "_count"})
+        self._only(query, {"patient", "subject", "code", "date", "_id", "_count", "_total"})
         patients = set(client.patients) - self.hidden
         if "answers-other-patients" in self.defects:
             patients |= {
@@ -171,6 +174,8 @@ class Fhir:
         if same is not None:
             return 200, self._reading(same), _where(same)
         at = judging.effective(tree).timestamp()
+        if "loses-on-crash" in self.defects and not self.store.db.in_transaction:
+            self.store.db.execute("BEGIN")
         kept = self.store.add_reading(patient, min(judging.codes(tree)), at, twin, self._kept(tree))
         if request_id:
             self.store.remember_request(client.client_id, request_id, kept["id"])
@@ -241,6 +246,8 @@ class Fhir:
         return kept
 
     def _reading(self, tree: dict[str, Any]) -> dict[str, Any]:
+        if "breaks-fhir-rules" in self.defects:
+            tree = {**tree, "dataAbsentReason": {"text": "unknown"}}
         if "invents-a-code-system" not in self.defects:
             return tree
         own = {"system": "urn:our:own:codes", "code": "pulse-ish"}

@@ -5,15 +5,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import signal
 import socket
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 import httpx
-from granian.constants import Interfaces
-from granian.server.embed import Server
+import uvicorn
 from starlette.types import ASGIApp
 
 from wearable import sandbox
@@ -76,9 +74,8 @@ def say(tree: object) -> None:
 
 async def serve(app: ASGIApp, parts: Service, port: int) -> None:
     """Serve `app` until told to stop; say so when it is ready."""
-    server = Server(app, address=_HOST, port=port, interface=Interfaces.ASGI, log_enabled=False)
-    for name in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(name, server.stop)
+    settings = uvicorn.Config(app, host=_HOST, port=port, log_config=None, access_log=False)
+    server = uvicorn.Server(settings)
     serving = asyncio.create_task(server.serve())
     await _ready(parts.base, serving)
     say({"address": parts.base, "operator_token": parts.operator_token, **description(parts)})

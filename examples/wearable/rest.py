@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from wearable import audit
+from wearable import audit, capability
 from wearable.errors import Refusal
 from wearable.extra import Action, Extra
 from wearable.fhir import Answer, Fhir
@@ -81,6 +81,8 @@ class Rest:
             try:
                 client = self._client(request)
                 self.fhir.throttle(client)
+                if self.fhir.spine_away and "falls-over-without-spine" in self.fhir.defects:
+                    raise ConnectionError("the spine does not answer")
                 status, tree, headers = await action(request, client)
             except Refusal as refusal:
                 if "forgets-refusals" not in self.fhir.defects:
@@ -98,9 +100,14 @@ class Rest:
         client = self.tokens.client_of(token) if scheme.lower() == "bearer" else None
         if client is None:
             raise Refusal(401, "login", "this needs an access token", {"www-authenticate": "Bearer"})
+        if client.client_id in self.fhir.barred:
+            raise Refusal(403, "forbidden", self.fhir.barred[client.client_id])
         return client
 
-    async def _metadata(self, _: Request) -> Response:
+    async def _metadata(self, request: Request) -> Response:
+        if request.query_params.get("mode") == "terminology":
+            codes = capability.terminology(self.product, out_of_date="old-codes" in self.fhir.defects)
+            return Response(json.dumps(codes), media_type=FHIR_JSON)
         return Response(
             json.dumps(self.fhir.metadata(f"{self.base}/fhir", self.extra.declared)), media_type=FHIR_JSON
         )

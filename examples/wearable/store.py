@@ -51,10 +51,16 @@ class Store:
     """The one SQLite file. Calls are short and made from one thread, so that each is whole or not at all."""
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         self.db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self.db.execute("PRAGMA journal_mode = WAL")
         self.db.execute("PRAGMA synchronous = NORMAL")
         self.db.executescript(_SCHEMA)
+
+    def crash(self) -> None:
+        """Die and come up again in place: what was not committed is gone."""
+        self.db.close()
+        self.db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
 
     def close(self) -> None:
         """Close the file."""
@@ -198,6 +204,10 @@ class Store:
         return Client(
             client_id, tree["key"], frozenset(tree["patients"]), tree["role"], tree["revoked"], rate
         )
+
+    def count_clients(self) -> int:
+        """How many clients there are."""
+        return int(self._one("SELECT count(*) FROM clients")[0])
 
     def add_to_client(self, client: Client, patient: str) -> None:
         """Let the client reach the patient whom it registered."""

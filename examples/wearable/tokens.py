@@ -41,6 +41,8 @@ class Tokens:
     audience: str
     defects: frozenset[str]
     given: dict[str, tuple[str, float]] = field(default_factory=dict)
+    # By client: what its token response says besides.
+    claims: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def grant(self, form: dict[str, str]) -> dict[str, Any]:
         """The token response. Raises BadClient with the reason, ValueError for a request that is none."""
@@ -56,7 +58,8 @@ class Tokens:
         self.given = {each: held for each, held in self.given.items() if held[1] > now}
         self.given[token] = (client.client_id, now + lifetime)
         scope = form.get("scope", "system/*.cruds")
-        return {"access_token": token, "token_type": "Bearer", "expires_in": lifetime, "scope": scope}
+        said = {"access_token": token, "token_type": "Bearer", "expires_in": lifetime, "scope": scope}
+        return said | self.claims.get(client.client_id, {})
 
     def client_of(self, token: str) -> Client | None:
         """The client to whom a token was given, if it still lives."""

@@ -8,7 +8,7 @@ import tempfile
 import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,7 @@ class Service:
     fhir: Fhir
     outgoing: Outgoing
     kind: str = "device-app"
+    discovery: dict[str, str] = field(default_factory=dict)
 
 
 def service(
@@ -131,7 +132,7 @@ async def _broken(request: Request, error: Exception) -> Response:
 
 def _public(parts: Service) -> list[Route]:
     async def smart(_: Request) -> Response:
-        return JSONResponse(capability.smart(parts.base))
+        return JSONResponse(capability.smart(parts.base) | parts.discovery)
 
     async def jwks(_: Request) -> Response:
         shown = parts.key if "serves-private-key" in parts.defects else keys.public(parts.key)

@@ -14,7 +14,7 @@ from carespine.standards.models import ServiceKind, ThresholdStanding
 from wearable.defects import DEFECTS
 
 # Checks of TLS, which a service on a loopback address may do without.
-OVER_TLS = {"SE-01", "SE-03"}
+OVER_TLS = {"SE-01", "SE-02", "SE-03"}
 
 GOOD = (catalogue._HERE / "SE-13.toml").read_text("utf-8")
 
@@ -26,8 +26,8 @@ def automatic() -> list[str]:
 
 
 def test_the_catalogue_is_as_wide_as_it_says():
-    assert len(catalogue.requirements()) >= 56
-    assert len(automatic()) >= 41
+    assert len(catalogue.requirements()) >= 60
+    assert len(automatic()) >= 45
     assert set(catalogue.profiles()) == set(ServiceKind)
 
 
@@ -117,7 +117,7 @@ def test_the_page_of_the_mutation_score_covers_the_catalogue_as_it_is():
     for requirement in catalogue.requirements().values():
         row = re.search(rf"^\| {requirement.id} .*$", page, re.MULTILINE)
         assert row, f"run tools/mutation_score.py: {requirement.id} is not on the page"
-        if "old-tls" not in requirement.mutants:
+        if requirement.id not in {"SE-01", "SE-02"}:
             found = re.findall(r"`([a-z-]+)` (\w+)", row[0])
             assert found == [(name, "fail") for name in requirement.mutants], requirement.id
     assert "(100.0 %)" in page

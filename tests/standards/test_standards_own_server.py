@@ -31,6 +31,11 @@ NOT_PROVEN = {
     "AP-08": "the server limits requests at work at once, not requests in a time",
     "AU-01": "audit events are read by people, not searched by clients",
     "AU-02": "audit events are read by people; `carespine audit verify` proves their seals",
+    "AP-02": "the server registers no clients by itself",
+    "ID-09": "staff sign in on pages; a client of the API stands for an organisation",
+    "RE-05": "no hook kills this server from outside; `make crash` does it from inside",
+    "RE-06": "the server depends on no national service yet",
+    "TR-02": "the release of SNOMED CT is the deployer's to load",
     "AU-04": "emergency access is for clinical staff in person, on a page and not by the API",
     "ID-04": "the server scores no matches yet",
     "ID-06": "the server merges no patients yet",
@@ -165,5 +170,9 @@ async def test_our_own_server_meets_every_standard_that_can_be_proven_on_it(plat
     assert faults == {}
     outcomes = {each.requirement: each.outcome for each in report.results}
     assert {name for name, outcome in outcomes.items() if outcome is Outcome.SKIP} == set(NOT_PROVEN)
-    assert {name for name, outcome in outcomes.items() if outcome is Outcome.OMIT} == {"SE-01", "SE-03"}
+    assert {name for name, outcome in outcomes.items() if outcome is Outcome.OMIT} == {
+        "SE-01",
+        "SE-02",
+        "SE-03",
+    }
     assert Outcome.ERROR not in outcomes.values()

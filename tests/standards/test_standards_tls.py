@@ -1,4 +1,4 @@
-"""SE-01 against real handshakes: a modern service passes, one that still speaks TLS 1.0 fails."""
+"""SE-01 and SE-02 against real handshakes: what is modern and trusted passes, what is old or about to end fails."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 import httpx
@@ -18,11 +19,12 @@ from cryptography.x509.oid import NameOID
 
 from carespine.security.egress import Egress
 from carespine.standards.engine import runner
+from carespine.standards.engine.config import RunConfig
 from carespine.standards.models import Outcome
 
 
-def certificate(folder: Path) -> Path:
-    """A certificate for localhost that nobody trusts, with its key, in one file."""
+def certificate(folder: Path, *, host: str = "127.0.0.1", age: int = 1, left: int = 1) -> Path:
+    """A certificate that only those trust who are given it, with its key, in one file; age and what is left in days."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)
@@ -32,8 +34,10 @@ def certificate(folder: Path) -> Path:
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
+        .not_valid_before(now - timedelta(days=age))
+        .not_valid_after(now + timedelta(days=left, minutes=-1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(host))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
     )
     pem = serialization.Encoding.PEM
@@ -91,6 +95,35 @@ async def test_only_modern_tls_passes(tmp_path, how, outcome, told):
         plan = runner.Plan(
             f"https://127.0.0.1:{port}",
             only=frozenset({"SE-01"}),
+            egress=Egress(allow_loopback=True),
+            transport=httpx.MockTransport(lambda _: httpx.Response(404)),
+        )
+        report = await runner.run(plan)
+
+    finding = report.results[0].finding
+    assert finding.outcome is outcome, finding
+    assert any(told in fault.text for fault in finding.faults) or not told
+
+
+@pytest.mark.parametrize(
+    ("how", "trusted", "outcome", "told"),
+    [
+        ({"left": 60}, True, Outcome.PASS, ""),
+        ({"left": 20}, True, Outcome.FAIL, "ends in 19 days"),
+        ({"age": 300, "left": 100}, True, Outcome.FAIL, "valid for 399 days"),
+        ({"left": 60}, False, Outcome.FAIL, "not trusted"),
+        ({"left": 60, "host": "127.0.0.2"}, True, Outcome.FAIL, "not trusted"),
+    ],
+)
+async def test_only_a_trusted_certificate_with_three_weeks_left_passes(tmp_path, how, trusted, outcome, told):
+    file = certificate(tmp_path, **how)
+    settings = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    settings.load_cert_chain(file)
+    async with serving(settings) as port:
+        plan = runner.Plan(
+            f"https://127.0.0.1:{port}",
+            config=RunConfig(ca_file=str(file) if trusted else None),
+            only=frozenset({"SE-02"}),
             egress=Egress(allow_loopback=True),
             transport=httpx.MockTransport(lambda _: httpx.Response(404)),
         )

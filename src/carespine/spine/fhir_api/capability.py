@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from typing import Any
+from urllib.parse import urljoin
 
 from carespine import __version__
 from carespine.fhir import definitions
@@ -121,7 +122,10 @@ def _terminology(base: str) -> dict[str, Any]:
 def _security(token_url: str | None) -> dict[str, Any]:
     if token_url is None:
         return {"description": "Open access: no sign-in. For trying tools on this machine only."}
-    extension = {"url": _OAUTH_URIS, "extension": [{"url": "token", "valueUri": token_url}]}
+    # Both endpoints stand side by side, and the extension demands both.
+    uris = {"authorize": urljoin(token_url, "authorize"), "token": token_url}
+    parts = [{"url": name, "valueUri": url} for name, url in uris.items()]
+    extension = {"url": _OAUTH_URIS, "extension": parts}
     return {"service": [_SMART_SECURITY], "extension": [extension]}
 
 

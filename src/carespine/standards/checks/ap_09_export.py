@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -42,11 +43,11 @@ async def _everything(context: Context) -> tuple[Found, Answer]:
     """One patient's export, page by page."""
     path = f"Patient/{context.first.patient_id}/$everything"
     answer = await context.fhir("GET", path, identity=context.first)
-    trees = list(answer.resources) if answer.ok else []
+    trees = list(answer.exact_resources) if answer.ok else []
     first = answer
     while url := _next(answer):
         answer = await context.call("GET", url, identity=context.first)
-        trees += answer.resources
+        trees += answer.exact_resources
     return imported(trees, context, of=first), first
 
 
@@ -79,7 +80,7 @@ async def _bulk(context: Context) -> tuple[Found, Answer]:
 
 def _lines(context: Context, answer: Answer) -> list[dict[str, Any]]:
     try:
-        return [json.loads(line) for line in answer.text.splitlines() if line.strip()]
+        return [json.loads(line, parse_float=Decimal) for line in answer.text.splitlines() if line.strip()]
     except ValueError:
         context.end("an exported file is not NDJSON", answer)
 
@@ -122,7 +123,7 @@ async def run(context: Context) -> Finding:
     read = await context.together(
         partial(context.fhir, "GET", path, identity=context.first) for path in paths
     )
-    held = {path: answer.tree for path, answer in zip(paths, read, strict=True)}
+    held = {path: next(iter(answer.exact_resources), {}) for path, answer in zip(paths, read, strict=True)}
     everything, one = await _everything(context)
     faults = _differing(everything, held, one, "$everything")
     bulk, all_of_them = await _bulk(context)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 # FHIR R4 value set issue-type: the codes by which an error says what kind it is.
@@ -94,15 +95,16 @@ class Answer:
     @property
     def resources(self) -> list[dict[str, Any]]:
         """The resources in the body: a Bundle's entries, or the one resource itself."""
-        tree = self.tree
-        if tree.get("resourceType") != "Bundle":
-            return [tree] if tree.get("resourceType") else []
-        entries = tree.get("entry") or []
-        return [
-            each["resource"]
-            for each in entries
-            if isinstance(each, dict) and isinstance(each.get("resource"), dict)
-        ]
+        return _resources(self.tree)
+
+    @property
+    def exact_resources(self) -> list[dict[str, Any]]:
+        """The same with each decimal as it was written, as FHIR demands of whoever judges or keeps one."""
+        try:
+            tree = json.loads(self.body, parse_float=Decimal)
+        except (ValueError, RecursionError):
+            return []
+        return _resources(tree) if isinstance(tree, dict) else []
 
     def header(self, name: str) -> str:
         """One header's value, or the empty string."""
@@ -110,3 +112,14 @@ class Answer:
 
     def __str__(self) -> str:
         return f"{self.method} {self.url.partition('?')[0]} answered {self.status}"
+
+
+def _resources(tree: dict[str, Any]) -> list[dict[str, Any]]:
+    if tree.get("resourceType") != "Bundle":
+        return [tree] if tree.get("resourceType") else []
+    entries = tree.get("entry")
+    return [
+        each["resource"]
+        for each in (entries if isinstance(entries, list) else [])
+        if isinstance(each, dict) and isinstance(each.get("resource"), dict)
+    ]

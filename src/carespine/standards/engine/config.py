@@ -116,6 +116,39 @@ class Availability(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     tier: Literal["platinum", "gold", "silver", "bronze"] = "silver"
 
 
+class Staff(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """An identity of a member of staff who signed in with two factors, and one who did with one."""
+
+    identity: str
+    single_factor: str
+
+
+class SignIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where people sign in with `username` and `password`, and the name of a test account that may be locked."""
+
+    url: str
+    username: str
+
+
+class Pages(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The pages of the service's journeys that anybody may open, and its accessibility statement."""
+
+    paths: tuple[str, ...]
+    statement: str = "/accessibility"
+
+
+class Hooks(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The hooks of a test instance, each asked with POST and the token: one kills a node, one takes a dependency
+    away and gives it back, one (GET) says how much waits to be sent.
+    """
+
+    token: str
+    crash: str | None = None
+    dependency: str | None = None
+    outbox: str | None = None
+    patience_seconds: float = 60.0
+
+
 class RunConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything a run may be told. What is left out makes the checks that need it `skip`, with that
     reason.
@@ -137,6 +170,11 @@ class RunConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     ods: Ods | None = None
     dissent: Dissent | None = None
     availability: Availability | None = None
+    low_assurance: str | None = None
+    staff: Staff | None = None
+    sign_in: SignIn | None = None
+    pages: Pages | None = None
+    hooks: Hooks | None = None
     ca_file: str | None = None
 
     def identity(self, name: str) -> Identity | None:
@@ -148,14 +186,14 @@ class RunConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         """The identities that cannot always read their own patient, by what they are there for."""
         names = {self.revoked, self.throttle.identity if self.throttle else None}
         names |= {self.dissent.identity} if self.dissent else set()
+        names |= {self.low_assurance, self.staff.single_factor if self.staff else None}
         return frozenset(each for each in names if each is not None)
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The private parts of the identities' keys, which no evidence may contain."""
-        return tuple(
-            str(each.jwk[part]) for each in self.identities for part in ("d", "k") if part in each.jwk
-        )
+        """The private parts of the identities' keys and the hooks' token, which no evidence may contain."""
+        keys = [str(each.jwk[part]) for each in self.identities for part in ("d", "k") if part in each.jwk]
+        return (*keys, self.hooks.token) if self.hooks else tuple(keys)
 
 
 def parse(tree: object) -> RunConfig:
@@ -167,7 +205,8 @@ def parse(tree: object) -> RunConfig:
     names = [each.name for each in config.identities]
     if len(set(names)) != len(names):
         raise Misconfigured("the run's configuration: two identities have one name")
-    roles = [config.registrar, config.auditor, config.revoked]
+    roles = [config.registrar, config.auditor, config.revoked, config.low_assurance]
+    roles += [config.staff.identity, config.staff.single_factor] if config.staff else []
     roles += [config.gates.outside] if config.gates else []
     roles += [config.dissent.identity, config.dissent.clinician] if config.dissent else []
     for role in roles:

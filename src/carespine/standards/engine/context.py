@@ -163,6 +163,10 @@ class Context:
         self.session.tokens[identity.name] = (token, self.now() + timedelta(seconds=seconds))
         return token
 
+    def forget_tokens(self) -> None:
+        """Ask for new tokens from now on: the service may have lost those it gave."""
+        self.session.tokens.clear()
+
     async def ask_token(self, identity: Identity, assertion: str) -> Answer:
         """The token endpoint's answer to `assertion`."""
         return await self.call("POST", self.token_url, data=assertions.form(identity, assertion))

@@ -15,6 +15,7 @@ PATIENT_TABLES = re.compile(
 # Besides storage and security themselves: a domain's own tables, asked after `require_patient` or by a system job.
 MAY_ASK = {
     "devices/store.py": "asked with the patient key that require_patient gives",
+    "devices/erasure_store.py": "asked with the patient key that require_patient gives",
     "devices/kept.py": "asked with the patient key that require_patient gives",
     "devices/live_store.py": "asked with the patient key that require_patient gives",
     "web/pages/access_trail.py": "the patient's own trail, after require_patient",

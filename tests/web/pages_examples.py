@@ -462,6 +462,9 @@ class ExamplePatient:
     async def sharing(self, visitor):
         return self.sharing_page
 
+    async def erase(self, visitor, consent_id):
+        self.calls.append(("erase", consent_id))
+
     async def withdraw(self, visitor, consent_id):
         if consent_id != "c1":
             raise NotFound("There is no such sharing.")

@@ -64,6 +64,20 @@ async def test_stopping_a_sharing_is_one_button_and_is_confirmed():
     assert "You have stopped sharing." in told
 
 
+async def test_erasing_what_an_app_sent_needs_a_tick_and_is_confirmed():
+    platform = ExamplePlatform()
+    async with client("patient", platform) as browser:
+        refused = await browser.post("/me/sharing/c0/erase", data={"csrf_token": "patient-token"})
+        assert refused.status_code == 400
+        assert "Tick the box if you want to erase these readings" in refused.text
+        assert not platform.patient.calls
+        data = {"csrf_token": "patient-token", "sure-c0": "yes"}
+        response = await browser.post("/me/sharing/c0/erase", data=data)
+        told = PageReader((await browser.get(response.headers["location"])).text).words
+    assert platform.patient.calls == [("erase", "c0")]
+    assert "The readings are erased." in told
+
+
 async def test_sharing_needs_an_app_and_a_kind_of_reading():
     platform = ExamplePlatform()
     async with client("patient", platform) as browser:

@@ -72,6 +72,11 @@ async def load(tx: Connection, patient: int, *, stamp: bytes) -> Kept | None:
     return None if body is None else _DECODER.decode(body)
 
 
+async def forget(tx: Connection, patient: int) -> None:
+    """Drop what is kept: it holds readings that were erased."""
+    await tx.execute("delete from device_summary where patient = $1", patient)
+
+
 @cache
 def _code() -> str:
     """A digest of this domain's code and data: what another version worked out is not used."""

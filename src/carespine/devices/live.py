@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from carespine.devices import live_store, publish, reasons, store
+from carespine.devices import erasure_store, live_store, publish, reasons, store
 from carespine.devices.merge import fresh_rows, merge
-from carespine.devices.metrics import metric
+from carespine.devices.metrics import data_classes, metric
 from carespine.devices.naming import device_id, pressure_id, reading_ids
 from carespine.devices.pressures import DIASTOLIC, SYSTOLIC
 from carespine.devices.samples import EMPTY, Samples, SourceIdentity, concatenate
@@ -107,9 +107,10 @@ async def take_rows(
         client=client,
         idempotency_key=idempotency_key,
         sha256=sha256,
+        not_shared=[name for name in data_classes() if name not in classes],
         now=session.clock(),
     )
-    await _follow(session, patient, patient_id, work)
+    await follow(session, patient, patient_id, work.days, work.stale)
     counts = {name: str(answer[name]) for name in ("read", "stored", "duplicate", "rejected", "withdrawn")}
     await session.audit(
         "C", "take-device-batch", patient=patient, what=f"Patient/{patient_id}", detail=counts
@@ -135,10 +136,10 @@ async def erase_source(session: Session, *, patient_id: str, source: str) -> int
         work.removed[key] = samples
         work.contents[key] = EMPTY
         _touch(work, key[0], samples)
-        work.stale |= _observations(patient_id, key, samples, kept)
+        work.stale |= observations(patient_id, key, samples, kept)
     await store.drop_chunks(session.tx, patient, list(kept))
     await _keep(session, claim, work, Parsed())
-    await _follow(session, patient, patient_id, work)
+    await follow(session, patient, patient_id, work.days, work.stale)
     count = sum(len(samples) for samples in kept.values())
     await session.audit(
         "D",
@@ -203,7 +204,7 @@ def _one_chunk(
     taking_back = np.array([action != PUT for action in actions])
     if taking_back.any():
         kept = _take_back(chunk, samples.take(taking_back), places[taking_back], found, work, kept)
-        work.stale |= _observations(patient_id, chunk, work.removed.get(chunk, EMPTY), known)
+        work.stale |= observations(patient_id, chunk, work.removed.get(chunk, EMPTY), known)
     adding = np.array([action != "withdraw" for action in actions])
     incoming, at = samples.take(adding), places[adding]
     fresh = fresh_rows(kept, incoming, of)
@@ -237,7 +238,7 @@ def _touch(work: _Work, key: str, samples: Samples) -> None:
     work.days.setdefault(key, set()).update(np.unique(samples.local_day()).tolist())
 
 
-def _observations(
+def observations(
     patient_id: str, chunk: ChunkKey, removed: Samples, known: Mapping[ChunkKey, Samples]
 ) -> set[str]:
     """The Observations of removed readings of a sparse metric; a dense metric's day is written anew."""
@@ -267,11 +268,13 @@ async def _keep(session: Session, claim: store.Claim, work: _Work, found: Parsed
     await live_store.save_withdrawn(session.tx, claim, work.removed, now=session.clock())
 
 
-async def _follow(session: Session, patient: int, patient_id: str, work: _Work) -> None:
+async def follow(
+    session: Session, patient: int, patient_id: str, days: Mapping[str, set[int]], stale: Iterable[str]
+) -> None:
     """Note what the record must follow, and see that a job does it. One job serves all batches until it begins."""
-    if not any(work.days.values()):
+    if not any(days.values()):
         return
-    await live_store.note_pending(session.tx, patient, work.days, work.stale)
+    await live_store.note_pending(session.tx, patient, days, stale)
     owner = f"{KIND}/{patient}"
     if await live_store.has_waiting_job(session.tx, owner):
         return
@@ -304,6 +307,7 @@ async def publish_pending(session: Session, patient: int, patient_id: str) -> bo
         return False
     await publish.publish_readings(session, patient, patient_id, days, stale)
     await publish.publish_summary(session, patient, patient_id, None, now=session.clock())
+    await publish.purge(session, await erasure_store.take_purge(session.tx, patient))
     return True
 
 

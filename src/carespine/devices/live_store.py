@@ -38,12 +38,13 @@ async def save_answer(
     client: str,
     idempotency_key: str,
     sha256: bytes,
+    not_shared: Sequence[str],
     now: datetime,
 ) -> None:
     """Write down what a batch did."""
     await tx.execute(
-        "insert into device_batch (patient, number, client, idempotency_key, sha256, answer, received) "
-        "values ($1, $2, $3, $4, $5, $6, $7)",
+        "insert into device_batch (patient, number, client, idempotency_key, sha256, answer, received, not_shared) "
+        "values ($1, $2, $3, $4, $5, $6, $7, $8)",
         claim.patient,
         claim.number,
         client,
@@ -51,6 +52,7 @@ async def save_answer(
         sha256,
         json.dumps(made),
         now,
+        json.dumps(list(not_shared)),
     )
 
 

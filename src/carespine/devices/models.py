@@ -130,7 +130,8 @@ class Result:
 
     `verdict` is a sentence for the clinician, `plain` one for the patient. With state `not-enough`,
     `missing` says what is still needed. `rule` names the guideline that produced it. `observation_id` is
-    the coded result in the record (None unless state is `ready`).
+    the coded result in the record (None unless state is `ready`). `validation` says of each device whether it is
+    known to be validated, and who says so.
     """
 
     key: str
@@ -149,6 +150,7 @@ class Result:
     provenance: Provenance = field(default_factory=Provenance)
     observation_id: str | None = None
     urgent: str | None = None
+    validation: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +201,24 @@ class ImportResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Erasure:
+    """What was erased: whose readings, of which classes (none: every class), how many, when."""
+
+    label: str
+    classes: tuple[str, ...]
+    readings: int
+    at: datetime
+
+    @property
+    def sentence(self) -> str:
+        """What a summary says of it, without saying what the readings were."""
+        what = ", ".join(self.classes) or "every class"
+        day = f"{self.at.day} {self.at:%B %Y}"
+        sent = f"The patient erased the readings that {self.label} had sent ({what})"
+        return f"{sent} on {day}: {self.readings:,} in all."
+
+
+@dataclass(frozen=True, slots=True)
 class SummaryView:
     """Everything a page needs of one patient's readings, from one consistent moment.
 
@@ -218,6 +238,7 @@ class SummaryView:
     report_id: str | None
     task_id: str | None
     safety_notice: str = SAFETY_NOTICE
+    erased: tuple[Erasure, ...] = ()
 
     def result(self, key: str) -> Result | None:
         """The section called `key`, such as "home-blood-pressure", or None."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
-from carespine.devices.models import SAFETY_NOTICE, Result
+from carespine.devices.models import SAFETY_NOTICE, Erasure, Result
 
 
 def section_text(result: Result) -> str:
@@ -25,7 +25,9 @@ def section_text(result: Result) -> str:
     return "".join(parts)
 
 
-def narrative(results: Sequence[Result], *, title: str, not_shared: Sequence[str]) -> str:
+def narrative(
+    results: Sequence[Result], *, title: str, not_shared: Sequence[str], erased: Sequence[Erasure] = ()
+) -> str:
     """XHTML as FHIR allows it in a narrative: no script, no style, no link."""
     parts = [
         '<div xmlns="http://www.w3.org/1999/xhtml">',
@@ -40,5 +42,6 @@ def narrative(results: Sequence[Result], *, title: str, not_shared: Sequence[str
     parts.append("</tbody></table>")
     if not_shared:
         parts.append(f"<p>Not shared by the patient: {escape(', '.join(not_shared))}.</p>")
+    parts += [f"<p>{escape(one.sentence)}</p>" for one in erased]
     parts.append("</div>")
     return "".join(parts)

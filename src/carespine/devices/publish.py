@@ -10,13 +10,21 @@ from itertools import groupby
 
 import numpy as np
 
+from carespine.devices import erasure_store, live_store, projection, report, sampled, store
 from carespine.devices import kept as kept_summaries
-from carespine.devices import live_store, projection, report, sampled, store
 from carespine.devices import picture as pictures
 from carespine.devices.kept import Kept
 from carespine.devices.metrics import all_metrics, data_classes, metric
 from carespine.devices.models import ImportResult, Result, Source
-from carespine.devices.naming import as_date, day_id, device_id, reading_ids, task_id
+from carespine.devices.naming import (
+    as_date,
+    composition_id,
+    day_id,
+    device_id,
+    reading_ids,
+    report_id,
+    task_id,
+)
 from carespine.devices.picture import MARGIN_DAYS, Picture
 from carespine.devices.pressures import DIASTOLIC, SYSTOLIC, pair
 from carespine.devices.quantities import Tree
@@ -32,6 +40,8 @@ from carespine.security.session import Session
 
 # Resources written at once: large enough for speed, small enough for flat memory.
 _AT_ONCE = 1_000
+# No Observation of a day is written anew more often before a job comes to purge it.
+_MOST_VERSIONS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +78,7 @@ async def publish_readings(
             first_ms=(min(wanted) - MARGIN_DAYS) * DAY_MS,
             last_ms=(max(wanted) + MARGIN_DAYS) * DAY_MS,
         )
-        changes = await asyncio.to_thread(_changes, patient_id, stored, sources, wanted, rankings)
+        changes = await asyncio.to_thread(_changes, patient_id, stored, sources, wanted, rankings, days)
         await _write(writer, changes.trees)
         await _withdraw(writer, changes.withdrawn)
 
@@ -80,6 +90,7 @@ async def publish_summary(
     person = await writer.read("Patient", patient_id)
     born, thresholds = birth_date(person), await thresholds_of(writer, patient_id)
     picture = await pictures.load(writer.tx, patient, patient_id, birth_date=born, thresholds=thresholds)
+    erased = await erasure_store.erasures(writer.tx, patient)
     if picture is None:
         return None
     found = await asyncio.to_thread(results, picture)
@@ -88,14 +99,41 @@ async def publish_summary(
     await kept_summaries.save(
         writer.tx, patient, summary, stamp=kept_summaries.stamp(number, born, thresholds)
     )
-    document = report.diagnostic_report(picture, found, issued=now)
+    document = report.diagnostic_report(picture, found, issued=now, erased=erased)
     await _withdraw(writer, await _stale_results(writer, document))
-    composition = report.composition(picture, found, now=now)
+    composition = report.composition(picture, found, now=now, erased=erased)
     await _write(writer, [*report.result_observations(picture, found), document, composition])
     if made is not None:
         await _write(writer, [report.provenance(picture, made)])
     await _ensure_task(writer, report.task(picture, found, practice=practice_of(person), now=now))
     return Published(picture, found, document["id"], task_id(patient_id, picture.period))
+
+
+async def withdraw_summaries(writer: Session, patient_id: str, periods: Sequence[str]) -> list[str]:
+    """Delete the summaries of these review periods with their results; their names as Type/id.
+
+    The practice's Tasks stay: they say nothing of what was found.
+    """
+    gone = []
+    for period in periods:
+        name = report_id(patient_id, period)
+        try:
+            document = await writer.read("DiagnosticReport", name)
+        except (NotFound, Gone):
+            continue
+        gone += [item["reference"] for item in document.get("result", ())]
+        gone += [f"DiagnosticReport/{name}", f"Composition/{composition_id(patient_id, period)}"]
+    for reference in gone:
+        await writer.delete(*reference.split("/", 1))
+    return gone
+
+
+async def purge(writer: Session, resources: Iterable[str]) -> None:
+    """Remove what is deleted of these (Type/id) with all versions, and the earlier versions of what stands."""
+    for reference in resources:
+        resource_type, name = reference.split("/", 1)
+        await writer.expunge_whole(resource_type, name, deleted_only=True, limit=1)
+        await writer.expunge_superseded(resource_type, name, limit=_MOST_VERSIONS)
 
 
 def kept_of(picture: Picture, found: tuple[Result, ...]) -> Kept:
@@ -141,6 +179,7 @@ def _changes(
     sources: dict[int, SourceIdentity],
     wanted: set[int],
     rankings: Mapping[str, Sequence[int]],
+    touched: Mapping[str, set[int]],
 ) -> Changes:
     readings = in_force(stored)
     changes = Changes([], [])
@@ -153,6 +192,8 @@ def _changes(
             if number in wanted
         )
         changes.withdrawn.extend(day_id(patient_id, key, day) for day in wanted - with_value.keys())
+    for key in (key for key in touched if metric(key).dense and key not in resolved):
+        changes.withdrawn.extend(day_id(patient_id, key, day) for day in touched[key] & wanted)
     for key in readings:
         if not metric(key).dense and key not in (SYSTOLIC, DIASTOLIC):
             _add_readings(changes, patient_id, key, readings[key], sources, wanted)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from carespine.devices import codes
 from carespine.devices.metrics import Unit
-from carespine.devices.models import SAFETY_NOTICE, Coding, Figure, ImportResult, Result
+from carespine.devices.models import SAFETY_NOTICE, Coding, Erasure, Figure, ImportResult, Result
 from carespine.devices.naming import (
     as_date,
     composition_id,
@@ -47,7 +47,9 @@ def result_observations(picture: Picture, results: Sequence[Result]) -> list[Tre
     ]
 
 
-def diagnostic_report(picture: Picture, results: Sequence[Result], *, issued: datetime) -> Tree:
+def diagnostic_report(
+    picture: Picture, results: Sequence[Result], *, issued: datetime, erased: Sequence[Erasure] = ()
+) -> Tree:
     """The one report of the review period. Preliminary: no clinician has looked at it."""
     observations = result_observations(picture, results)
     not_shared = sorted(picture.not_shared)
@@ -56,13 +58,14 @@ def diagnostic_report(picture: Picture, results: Sequence[Result], *, issued: da
     sentences += [f"{result.title}: {result.verdict}" for result in results if result.state != "no-data"]
     if not_shared:
         sentences.append(f"Not shared by the patient: {', '.join(not_shared)}.")
+    sentences += [one.sentence for one in erased]
     tree: Tree = {
         "resourceType": "DiagnosticReport",
         "id": report_id(picture.patient_id, picture.period),
         "meta": _LABELS,
         "text": {
             "status": "generated",
-            "div": narrative(results, title=heading, not_shared=not_shared),
+            "div": narrative(results, title=heading, not_shared=not_shared, erased=erased),
         },
         "identifier": [
             {"system": codes.IDENTIFIER_PERIOD, "value": f"{picture.patient_id}/{picture.period}"}
@@ -82,7 +85,9 @@ def diagnostic_report(picture: Picture, results: Sequence[Result], *, issued: da
     return {**tree, "result": named} if named else tree
 
 
-def composition(picture: Picture, results: Sequence[Result], *, now: datetime) -> Tree:
+def composition(
+    picture: Picture, results: Sequence[Result], *, now: datetime, erased: Sequence[Erasure] = ()
+) -> Tree:
     """The summary as a document: a section for each protocol that has something to say, with its coded results."""
     heading = title(picture)
     told = [result for result in results if result.state in ("ready", "not-enough")]
@@ -95,7 +100,7 @@ def composition(picture: Picture, results: Sequence[Result], *, now: datetime) -
         "meta": _LABELS,
         "text": {
             "status": "generated",
-            "div": narrative(results, title=heading, not_shared=sorted(picture.not_shared)),
+            "div": narrative(results, title=heading, not_shared=sorted(picture.not_shared), erased=erased),
         },
         "status": "preliminary",
         "type": concept("Summary of readings from personal devices", _SUMMARY),
@@ -190,7 +195,7 @@ def _result(picture: Picture, result: Result, figure: Figure) -> Tree:
         "performer": [reference("Patient", picture.patient_id)],
         "valueQuantity": quantity(figure.value or 0.0, Unit(figure.unit, figure.unit_text)),
         "method": _DERIVED,
-        "note": [{"text": f"{result.verdict} Rule: {result.rule}."}],
+        "note": [{"text": " ".join([f"{result.verdict} Rule: {result.rule}.", *result.validation])}],
         "derivedFrom": [reference("Observation", name) for name in result.provenance.observation_ids],
     }
     if not tree["derivedFrom"]:

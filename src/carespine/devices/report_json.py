@@ -165,6 +165,7 @@ def _protocol(result: Result) -> Tree:
         "figures": [_figure(figure) for figure in result.figures],
         "changes": [change.sentence for change in result.changes],
         "series": [_series(series) for series in result.series],
+        "validation": list(result.validation),
         "quality": None if result.quality is None else _quality(result.quality),
     }
 

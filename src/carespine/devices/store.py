@@ -346,9 +346,10 @@ async def imports(tx: Connection, patient: int, patient_id: str) -> dict[int, Im
 
 
 async def classes_not_shared(tx: Connection, patient: int) -> frozenset[str]:
-    """The data classes that the newest import of every client was refused: no client may bring them."""
+    """The data classes that the newest import or batch of every client was refused: no client may bring them."""
     rows = await tx.fetch(
-        "select distinct on (client) not_shared from device_import where patient = $1 "
+        "select distinct on (client) not_shared from (select client, number, not_shared from device_import "
+        "where patient = $1 union all select client, number, not_shared from device_batch where patient = $1) sent "
         "order by client, number desc",
         patient,
     )

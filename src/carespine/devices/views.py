@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
+from carespine.devices import erasure_store, store
 from carespine.devices import kept as kept_summaries
 from carespine.devices import picture as pictures
-from carespine.devices import store
 from carespine.devices.kept import Kept
 from carespine.devices.models import ImportResult, SummaryView
 from carespine.devices.naming import report_id, task_id
@@ -45,7 +46,8 @@ async def summary_view(session: Session, patient_id: str) -> SummaryView | None:
         kept = kept_of(picture, await asyncio.to_thread(results, picture))
         await kept_summaries.save(session.tx, patient, kept, stamp=stamp)
     imports = await store.imports(session.tx, patient, patient_id)
-    return _view(session, patient_id, kept, tuple(imports.values()))
+    view = _view(session, patient_id, kept, tuple(imports.values()))
+    return replace(view, erased=await erasure_store.erasures(session.tx, patient))
 
 
 def _view(session: Session, patient_id: str, kept: Kept, imports: tuple[ImportResult, ...]) -> SummaryView:

@@ -176,10 +176,7 @@ def _quality(picture: Picture, used: Sequence[Pressure], complete_days: int) -> 
         coverage=round(complete_days / rules.DAYS_IDEAL, 4),
         readings=len(used),
         readings_set_aside=len(aside),
-        flags=(
-            *zone_flags(picture, SYSTOLIC, first=used[0].local_day, last=used[-1].local_day),
-            "Device validation is not known: check the cuff against the BIHS list.",
-        ),
+        flags=(*zone_flags(picture, SYSTOLIC, first=used[0].local_day, last=used[-1].local_day),),
     )
 
 

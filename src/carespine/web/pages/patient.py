@@ -34,6 +34,7 @@ def routes(platform: Platform) -> list[Route]:
             Route(SHARING, pages.sharing, methods=["GET"]),
             Route(SHARING, pages.share, methods=["POST"]),
             Route(f"{SHARING}/{{consent_id}}/stop", pages.stop, methods=["POST"]),
+            Route(f"{SHARING}/{{consent_id}}/erase", pages.erase, methods=["POST"]),
         ],
     )
 
@@ -94,6 +95,17 @@ class _Patient:
         await posted(self.platform, request)
         await self.platform.patient.withdraw(visitor, request.path_params["consent_id"])
         return see_other(f"{SHARING}?done=stopped")
+
+    async def erase(self, request: Request) -> Response:
+        visitor = await require(self.platform, request, "patient")
+        fields = await posted(self.platform, request)
+        consent_id = request.path_params["consent_id"]
+        if text(fields, f"sure-{consent_id}") != "yes":
+            sharing = await self.platform.patient.sharing(visitor)
+            error = FieldError(f"sure-{consent_id}", "Tick the box if you want to erase these readings")
+            return _sharing_page(visitor, sharing, Form(errors=(error,)), status=400)
+        await self.platform.patient.erase(visitor, consent_id)
+        return see_other(f"{SHARING}?done=erased")
 
 
 def _checked(fields: FormData, sharing: SharingPage) -> Form:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from carespine.devices.erasing import erase_by_consent
 from carespine.devices.views import summary_view
 from carespine.kernel.clock import london_date
 from carespine.kernel.errors import Forbidden, Invalid
@@ -55,6 +56,12 @@ class PatientSource:
 
     async def withdraw(self, visitor: Visitor, consent_id: str) -> None:
         await self.choices.withdraw(visitor, consent_id)
+
+    async def erase(self, visitor: Visitor, consent_id: str) -> None:
+        """Erase for good what the app of an ended sharing had sent."""
+        actor, patient_id = _oneself(visitor)
+        async with self.door.enter(actor, purpose=PATIENT_REQUEST) as session:
+            await erase_by_consent(session, patient_id=patient_id, consent_id=consent_id)
 
     async def share(self, visitor: Visitor, *, app: str, data_classes: tuple[str, ...]) -> None:
         chosen = next(

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from carespine.devices import codes, ordering, report
+from carespine.devices.erasing import erasures_of
 from carespine.devices.models import SAFETY_NOTICE, SummaryView
 from carespine.devices.replying import REVIEWED, Answer, answer_summary, messages, task_of
 from carespine.devices.threshold_store import thresholds_of
@@ -161,6 +162,7 @@ async def plan_of(session: Session, patient_id: str) -> dict[str, Any]:
         "orders": await ordering.orders_of(session, patient_id=patient_id),
         "targets": tuple(thresholds[key] for key in SETTINGS if key in thresholds),
         "messages": await messages(session, patient_id),
+        "erased": await erasures_of(session, patient_id),
     }
 
 

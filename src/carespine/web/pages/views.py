@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
 
-from carespine.devices.models import SummaryView
+from carespine.devices.models import Erasure, SummaryView
 from carespine.devices.orders import Progress
 from carespine.devices.replying import Message
 from carespine.devices.thresholds import Threshold
@@ -116,6 +116,7 @@ class SummaryPage:
     orders: tuple[Progress, ...] = ()
     targets: tuple[Threshold, ...] = ()
     messages: tuple[Message, ...] = ()
+    erased: tuple[Erasure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

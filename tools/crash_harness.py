@@ -39,7 +39,7 @@ import httpx
 COMMAND = [sys.executable, "-m", "carespine"]
 JSON = {"content-type": "application/fhir+json"}
 WRITERS = 4
-TARGETS = ("server", "worker", "database", "backend", "everything")
+TARGETS = ("server", "worker", "above the workers", "database", "backend", "everything")
 _READY = re.compile(r"is ready: (http://\S+)")
 _SYSTEM = "https://carespine.example/crash"
 _SERVICE_WITHIN_S = 60.0
@@ -102,15 +102,18 @@ class Server:
     def _pids(self, target: str, chance: random.Random) -> list[int]:
         if self.process is None:
             return []
-        workers, postmaster = _children(self.process.pid, "python"), self._postmaster()
+        above = _children(self.process.pid, "python")  # what the workers are forked from, among them
+        workers = [pid for each in above for pid in _children(each, "python")]
+        postmaster = self._postmaster()
         backends = _children(postmaster, "postgres") if postmaster else []
         main = [postmaster] if postmaster else []
         return {
             "server": [self.process.pid],
             "worker": workers,
+            "above the workers": above,
             "database": main,
             "backend": chance.sample(backends, min(1, len(backends))),
-            "everything": [self.process.pid, *workers, *main, *backends],
+            "everything": [self.process.pid, *above, *workers, *main, *backends],
         }[target]
 
     def _postmaster(self) -> int | None:

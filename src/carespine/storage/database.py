@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 import asyncpg
 
 from carespine.kernel.errors import Invalid, TooCostly, Unavailable
+from carespine.storage.rows import row_ids
 
 if TYPE_CHECKING:
     Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]
@@ -65,6 +66,10 @@ class Database:
         """Connect; raises Unavailable when the server cannot be reached."""
         for plans in self._sizes:
             self._pools[plans] = await self._opened(plans)
+        async with self.connection() as connection:
+            writer = await connection.fetchval("select nextval(to_regclass('row_writer'))")
+        if writer is not None:  # a schema that is about to be migrated may not have it yet
+            row_ids.numbered(writer)
 
     async def _opened(self, plans: str) -> Pool:
         least, most = self._sizes[plans]

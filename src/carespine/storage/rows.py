@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 import time
 from typing import TYPE_CHECKING
@@ -59,13 +58,26 @@ class Write(msgspec.Struct, frozen=True):
         )
 
 
-_ticks = itertools.count(random.SystemRandom().getrandbits(12))
+class RowIds:
+    """Makes row ids: microseconds since 1970 in the high bits, so that later is larger, and the writer in 12 bits.
 
-
-def new_rid() -> int:
-    """A row id: microseconds since 1970 in the high bits, so that later is larger, and 12 bits that differ.
-
-    Unique within a process; should two processes meet in one microsecond and one pattern, the primary key
-    refuses the second and its transaction is run again.
+    No two are alike: a process never gives out a microsecond twice, and the database numbers the processes that
+    write to it. (Only the 4,097th would have the number of the first.)
     """
-    return (time.time_ns() // 1000 << 12) | (next(_ticks) & 0xFFF)
+
+    def __init__(self) -> None:
+        self._writer = random.SystemRandom().getrandbits(_WRITER_BITS)  # until the database has given a number
+        self._last = 0
+
+    def numbered(self, writer: int) -> None:
+        """Make ids as the writer with this number from now on."""
+        self._writer = writer % (1 << _WRITER_BITS)
+
+    def new(self) -> int:
+        self._last = max(self._last + 1, time.time_ns() // 1000)
+        return self._last << _WRITER_BITS | self._writer
+
+
+_WRITER_BITS = 12
+row_ids = RowIds()
+new_rid = row_ids.new

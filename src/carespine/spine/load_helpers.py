@@ -232,13 +232,13 @@ async def _serve(sock: socket.socket) -> None:
     if not begin:
         return
     _, url, actor, validation = begin
-    database = Database(url)
+    database = Database(url, waits_for_disk=False)  # settling waits for all that was stored
     parameters = KnownParameters(database)
     try:
         await database.open()
         await parameters.start()
         door = Door(database, AuditLog(database, clock.now), clock.now, Validator(validation))
-        await _work(door, pickle.loads(actor), reader, writer)  # noqa: S301 -- from the process that forked this one
+        await _work(database, door, pickle.loads(actor), reader, writer)  # noqa: S301 -- from the process that forked this one
     except CarespineError as error:
         _send(writer, ["failed", type(error).__name__, error.message])
         await writer.drain()
@@ -247,7 +247,9 @@ async def _serve(sock: socket.socket) -> None:
         await database.close()
 
 
-async def _work(door: Door, actor: Actor, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _work(
+    database: Database, door: Door, actor: Actor, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
     """Take up shares until there are no more; what is under way when they end is rolled back."""
     loaded = Loaded()
 
@@ -263,6 +265,7 @@ async def _work(door: Door, actor: Actor, reader: asyncio.StreamReader, writer: 
                     _send(writer, ["taken"])
                 case ["settle"]:
                     await storing.settle()
+                    await database.flush()
                     _send(writer, ["settled", loaded.stored, loaded.unchanged, loaded.refused])
                     loaded.stored, loaded.unchanged, loaded.refused = 0, 0, []
             await writer.drain()

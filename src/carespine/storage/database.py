@@ -55,9 +55,20 @@ class Database:
     `planned_transaction()` are for those that find rows by their keys, for which planning costs more than running.
     """
 
-    def __init__(self, url: str, *, min_size: int = 2, max_size: int = 16, longest_s: int = 0) -> None:
-        """`longest_s` is how long a statement may take; 0 for as long as it needs. Both pools share `max_size`."""
-        self._url, self._longest_s = url, longest_s
+    def __init__(
+        self,
+        url: str,
+        *,
+        min_size: int = 2,
+        max_size: int = 16,
+        longest_s: int = 0,
+        waits_for_disk: bool = True,
+    ) -> None:
+        """`longest_s` is how long a statement may take; 0 for as long as it needs. Both pools share `max_size`.
+
+        A commit waits until it is on disk; with `waits_for_disk` false it does not, and `flush()` waits for all of them.
+        """
+        self._url, self._longest_s, self._waits_for_disk = url, longest_s, waits_for_disk
         kept = max(1, max_size * 3 // 8)
         self._sizes = {_FOR_VALUES: (min_size, max(1, max_size - kept)), _KEPT: (1, kept)}
         self._pools: dict[str, Pool] = {}
@@ -86,6 +97,7 @@ class Database:
                     # A request has one processor: many requests share them better than one can.
                     "max_parallel_workers_per_gather": "0",
                     "timezone": "UTC",
+                    **({} if self._waits_for_disk else {"synchronous_commit": "off"}),
                     "statement_timeout": str(self._longest_s * 1000),
                     "application_name": "carespine",
                 },
@@ -140,6 +152,13 @@ class Database:
         finally:
             with suppress(*_AWAY):  # a connection that was lost cannot be given back; what was done stands
                 await pool.release(connection)
+
+    async def flush(self) -> None:
+        """Return once everything that was committed before is on disk: a commit that waits, waits for all of it."""
+        async with self.connection() as connection:
+            await connection.execute(
+                "begin; set local synchronous_commit = on; select pg_current_xact_id(); commit"
+            )
 
     @asynccontextmanager
     async def dedicated(self) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:

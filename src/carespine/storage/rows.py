@@ -66,7 +66,9 @@ class RowIds:
     """
 
     def __init__(self) -> None:
-        self._writer = random.SystemRandom().getrandbits(_WRITER_BITS)  # until the database has given a number
+        self._writer = random.SystemRandom().getrandbits(
+            _WRITER_BITS
+        )  # until the database has given a number
         self._last = 0
 
     def numbered(self, writer: int) -> None:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from carespine.cli.options import DatabaseOption, DataOption, JsonOption, print_json
-from carespine.kernel.errors import Misconfigured
 
 if TYPE_CHECKING:
     from carespine.web.platform import Platform
@@ -43,9 +42,6 @@ def verify(
     from carespine.web import settings
 
     chosen = settings.load(data=data, database=database)
-
-    if chosen.database is None and not (chosen.data / "keys" / "audit.jwk").exists():
-        raise Misconfigured(f"There is no Carespine data in {chosen.data}; name its folder with --data.")
 
     async def look(platform: Platform) -> tuple[audit_seal.Verification, int]:
         await _seal(platform)
@@ -151,10 +147,12 @@ async def _seal(platform: Platform) -> None:
 def _run(data: Path | None, database: str | None, verb: Callable[[Platform], Awaitable[T]]) -> T:
     """One verb on the platform; the server may be running meanwhile."""
     from carespine.web import settings
+    from carespine.web.databases import database as opened
+    from carespine.web.databases import demand_data
     from carespine.web.platform import Platform
-    from carespine.web.serve import database as opened
 
     chosen = settings.load(data=data, database=database)
+    demand_data(chosen)
 
     async def run(url: str) -> T:
         platform = Platform.build(chosen, url)

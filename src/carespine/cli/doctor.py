@@ -18,10 +18,12 @@ def doctor(data: DataOption = None, database: DatabaseOption = None, as_json: Js
     """Look for what is unsafe in the settings, the keys, the accounts and the clients; exits 1 if anything is."""
     from carespine.web import doctor as examination
     from carespine.web import settings
+    from carespine.web.databases import database as opened
+    from carespine.web.databases import demand_data
     from carespine.web.platform import Platform
-    from carespine.web.serve import database as opened
 
     chosen = settings.load(data=data, database=database)
+    demand_data(chosen)
 
     async def run(url: str) -> list[examination.Finding]:
         platform = Platform.build(chosen, url)

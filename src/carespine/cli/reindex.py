@@ -31,10 +31,12 @@ def reindex(
     from carespine.storage import jobs
     from carespine.storage.bell import Bell
     from carespine.web import settings, workers
+    from carespine.web.databases import database as opened
+    from carespine.web.databases import demand_data
     from carespine.web.platform import Platform
-    from carespine.web.serve import database as opened
 
     chosen = settings.load(data=data, database=database)
+    demand_data(chosen)
 
     async def run(url: str) -> dict[str, Any]:
         platform = Platform.build(chosen, url)

@@ -23,10 +23,12 @@ def space(data: DataOption = None, database: DatabaseOption = None, as_json: Jso
     from carespine.security.actor import ADMINISTRATION, system_job
     from carespine.storage.space import Space
     from carespine.web import settings
+    from carespine.web.databases import database as opened
+    from carespine.web.databases import demand_data
     from carespine.web.platform import Platform
-    from carespine.web.serve import database as opened
 
     chosen = settings.load(data=data, database=database)
+    demand_data(chosen)
 
     async def run(url: str) -> Space:
         platform = Platform.build(chosen, url)
@@ -69,10 +71,12 @@ def retention(
     from carespine.kernel.errors import Invalid
     from carespine.spine.retention import Policy, Removed, keep_to
     from carespine.web import settings, workers
+    from carespine.web.databases import database as opened
+    from carespine.web.databases import demand_data
     from carespine.web.platform import Platform
-    from carespine.web.serve import database as opened
 
     chosen = settings.load(data=data, database=database)
+    demand_data(chosen)
     policy = (
         workers.policy(chosen) if history_days is deleted_days is None else Policy(history_days, deleted_days)
     )

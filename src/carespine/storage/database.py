@@ -66,7 +66,7 @@ class Database:
     ) -> None:
         """`longest_s` is how long a statement may take; 0 for as long as it needs. Both pools share `max_size`.
 
-        A commit waits until it is on disk; with `waits_for_disk` false it does not, and `flush()` waits for all of them.
+        A commit waits until it is on disk; with `waits_for_disk` false none does, and `flush()` waits for all.
         """
         self._url, self._longest_s, self._waits_for_disk = url, longest_s, waits_for_disk
         kept = max(1, max_size * 3 // 8)

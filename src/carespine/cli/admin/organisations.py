@@ -26,7 +26,9 @@ def add(
     """Record an organisation (a FHIR Organization)."""
     from carespine.security import administration
 
-    made = perform(data, database, lambda session: administration.add_organisation(session, ods, name))
+    made = perform(
+        data, database, lambda session: administration.add_organisation(session, ods, name), is_first=True
+    )
     typer.echo(f"{name} ({ods}) is Organization/{made}.")
 
 

@@ -43,7 +43,7 @@ def add(
     own = reference or f"Person/{username}"
     account = Account(username, name, roles.kind_of(role), role, organisation, own)
     given = ask_password(password_stdin)
-    perform(data, database, lambda session: administration.add_person(session, account, given))
+    perform(data, database, lambda session: administration.add_person(session, account, given), is_first=True)
     typer.echo(f"{name} can sign in as {username}.")
 
 

@@ -19,14 +19,26 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def perform(data: Path | None, database: str | None, verb: Callable[[Session], Awaitable[T]]) -> T:
-    """Run one verb in one transaction; the server may be running meanwhile."""
+def perform(
+    data: Path | None,
+    database: str | None,
+    verb: Callable[[Session], Awaitable[T]],
+    *,
+    is_first: bool = False,
+) -> T:
+    """Run one verb in one transaction; the server may be running meanwhile.
+
+    `is_first` for a verb that a deployment may begin with: what it is to change need not be there yet.
+    """
     from carespine.security.actor import ADMINISTRATION, system_job
     from carespine.web import settings
+    from carespine.web.databases import database as opened
+    from carespine.web.databases import demand_data
     from carespine.web.platform import Platform
-    from carespine.web.serve import database as opened
 
     chosen = settings.load(data=data, database=database)
+    if not is_first:
+        demand_data(chosen)
 
     async def run(url: str) -> T:
         platform = Platform.build(chosen, url)

@@ -117,4 +117,9 @@ class Unavailable(CarespineError):
 
 
 class Misconfigured(CarespineError):
-    """A setting is missing, malformed or unsafe. Raised at start; never reaches HTTP."""
+    """A setting is missing, malformed or unsafe. Raised at start; never reaches HTTP.
+
+    `page` is the page of the documentation that says more.
+    """
+
+    page = "docs/configuration.md"

@@ -68,7 +68,7 @@ class Reading(Visit):
         found = await resources.read_version(
             self.tx, resource_type, resource_id, version, where=where, arguments=arguments.values[3:]
         )
-        seen = self._seen(found, resource_type, resource_id, "vread")
+        seen = self._seen(found, resource_type, resource_id, "vread", version=version)
         return (await self._concealed_versions([seen]))[0]
 
     async def history_stored(

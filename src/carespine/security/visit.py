@@ -80,11 +80,19 @@ class Visit:
             self._refuse(subtype, what=what)
             raise Forbidden(f"As {self.actor.role}, {self.actor.name} may not {subtype} {resource_type}.")
 
-    def _seen(self, found: Stored | None, resource_type: str, resource_id: str, subtype: str) -> Stored:
+    def _seen(
+        self,
+        found: Stored | None,
+        resource_type: str,
+        resource_id: str,
+        subtype: str,
+        *,
+        version: int | None = None,
+    ) -> Stored:
         what = f"{resource_type}/{resource_id}"
         if found is None:
             self._refuse(subtype, what=what)
-            raise NotFound(f"There is no {what}.")
+            raise NotFound(f"There is no {what if version is None else f'version {version} of {what}'}.")
         if found.deleted:
             self._refuse(subtype, what=what, patient=found.patient)
             raise Gone(f"{what} was deleted.", headers={"ETag": found.etag})

@@ -196,22 +196,28 @@ class RunConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         return (*keys, self.hooks.token) if self.hooks else tuple(keys)
 
 
+class UnfitConfiguration(Misconfigured):
+    """What a run is to know of the service cannot be read, or does not fit together."""
+
+    page = "docs/service-contract.md"
+
+
 def parse(tree: object) -> RunConfig:
     """`tree` (decoded JSON or TOML) as a configuration. Raises Misconfigured, naming the place."""
     try:
         config = msgspec.convert(tree, RunConfig)
     except msgspec.ValidationError as error:
-        raise Misconfigured(f"the run's configuration: {error}") from error
+        raise UnfitConfiguration(f"the run's configuration: {error}") from error
     names = [each.name for each in config.identities]
     if len(set(names)) != len(names):
-        raise Misconfigured("the run's configuration: two identities have one name")
+        raise UnfitConfiguration("the run's configuration: two identities have one name")
     roles = [config.registrar, config.auditor, config.revoked, config.low_assurance]
     roles += [config.staff.identity, config.staff.single_factor] if config.staff else []
     roles += [config.gates.outside] if config.gates else []
     roles += [config.dissent.identity, config.dissent.clinician] if config.dissent else []
     for role in roles:
         if role is not None and role not in names:
-            raise Misconfigured(f"the run's configuration: there is no identity called {role!r}")
+            raise UnfitConfiguration(f"the run's configuration: there is no identity called {role!r}")
     return config
 
 
@@ -221,4 +227,4 @@ def read(path: Path) -> RunConfig:
         raw = path.read_bytes()
         return parse(msgspec.json.decode(raw) if path.suffix == ".json" else tomllib.loads(raw.decode()))
     except (OSError, ValueError, msgspec.DecodeError) as error:
-        raise Misconfigured(f"{path.name} cannot be read as a configuration: {error}") from error
+        raise UnfitConfiguration(f"{path.name} cannot be read as a configuration: {error}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import sys
@@ -15,7 +16,7 @@ from pyarrow import parquet
 
 from carespine.kernel.errors import Invalid
 from carespine.security.actor import Actor, system_job
-from carespine.spine.views import parts, running
+from carespine.spine.views import apart, parts, running
 from carespine.storage.embedded import EmbeddedPostgres
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "fhir"))
@@ -211,3 +212,32 @@ def test_files_are_read_as_bundles_and_lines_and_faulty_ones_are_named(tmp_path:
     (tmp_path / "c.ndjson").write_text('{"resourceType":"Patient","name":"x"}')
     with pytest.raises(Invalid, match=r"c\.ndjson:1"):
         running.over_files(PEOPLE, [tmp_path / "c.ndjson"], out, "ndjson", lambda _: None)
+
+
+async def test_a_view_that_never_ends_is_ended_and_keeps_nobody_waiting(
+    filled: tuple[Server, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, _ = filled
+    monkeypatch.setattr(apart, "MOST_SECONDS", 1.0)
+    doubled = "gender" + ".select($this.combine($this))" * 40
+    endless = {**PEOPLE, "select": [columns(count=f"{doubled}.count()")]}
+    slow = asyncio.create_task(server.post("ViewDefinition/$run", parameters(viewResource=endless)))
+    answered = 0
+    while not slow.done():
+        assert (await server.get("Patient/ann")).status_code == 200
+        answered += 1
+        await asyncio.sleep(0.05)
+    refused = slow.result()
+    assert (refused.status_code, refused.json()["issue"][0]["code"]) == (422, "too-costly")
+    assert answered > 5
+    people = await server.post("ViewDefinition/$run", parameters(viewResource=PEOPLE))
+    assert len(lines(people.content)) == 3
+
+
+async def test_only_so_many_views_are_at_work_at_once(
+    filled: tuple[Server, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, _ = filled
+    monkeypatch.setattr(apart, "MOST_AT_ONCE", 0)
+    busy = await server.post("ViewDefinition/$run", parameters(viewResource=PEOPLE))
+    assert (busy.status_code, busy.headers["retry-after"]) == (429, "60")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,31 +20,31 @@ FOLDER = "audit-heads"
 
 
 async def make(tx: Connection, key: ECKey, clock: Clock) -> tuple[date, str] | None:
-    """The head of today, stored; None where there is one of today already, or nothing was sealed yet."""
+    """The head of today, made and stored by whoever is first; None where nothing was sealed yet."""
     day = clock().date()
-    if await tx.fetchval("select true from audit_head where day = $1", day):
-        return None
+    if text := await tx.fetchval("select text from audit_head where day = $1", day):
+        return day, text
     number = await tx.fetchval("select max(number) from audit_seal")
     if number is None:
         return None
     text = await audit_seal.head(tx, key, clock)
-    made = await tx.fetchval(
-        "insert into audit_head (day, number, text) values ($1, $2, $3) on conflict do nothing returning true",
+    await tx.execute(
+        "insert into audit_head (day, number, text) values ($1, $2, $3) on conflict do nothing",
         day,
         number,
         text,
     )
-    return (day, text) if made else None
+    return day, await tx.fetchval("select text from audit_head where day = $1", day)
 
 
 def keep(data: Path, day: date, text: str) -> None:
-    """Write a head into the data folder too, where whoever holds the database alone cannot change it."""
+    """Write a head into the data folder too, where whoever holds the database alone cannot change it. The first that
+    was written stays."""
     folder = data / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{day.isoformat()}.jws"
-    partial = path.with_suffix(".partial")
-    partial.write_text(f"{text}\n")
-    partial.replace(path)
+    with suppress(FileExistsError), path.open("x") as file:
+        file.write(f"{text}\n")
 
 
 async def faults(connection: Connection, keys: KeySet, data: Path) -> tuple[int, list[str]]:

@@ -118,16 +118,17 @@ async def _seal(platform: Platform, meter: Meter) -> None:
                 await audit_seal.seal(tx, platform.keys.audit, platform.clock)
         if (today := platform.clock().date()) != day:
             with _reported("make the head of the audit trail", meter):
-                await _make_head(platform)
-                day = today
+                if await _make_head(platform):
+                    day = today
 
 
-async def _make_head(platform: Platform) -> None:
-    """Sign the newest seal once a day, and keep that in the data folder beside the database."""
+async def _make_head(platform: Platform) -> bool:
+    """Sign the newest seal once a day, and keep that in the data folder beside the database. False: nothing yet."""
     async with platform.database.transaction() as tx:
         made = await audit_heads.make(tx, platform.keys.audit, platform.clock)
     if made:
         await asyncio.to_thread(audit_heads.keep, platform.settings.data, *made)
+    return made is not None
 
 
 async def _look_at_connections(platform: Platform, meter: Meter) -> None:

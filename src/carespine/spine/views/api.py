@@ -7,16 +7,16 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from carespine.fhir import codec, json_text, sql_on_fhir
+from carespine.fhir import json_text, sql_on_fhir
 from carespine.fhir.search import moments
-from carespine.fhir.sql_on_fhir import decoding, outputs
-from carespine.fhir.sql_on_fhir.rows import Row, Rows
+from carespine.fhir.sql_on_fhir import outputs
 from carespine.fhir.terminology.requests import Request
 from carespine.kernel.errors import Invalid, Issue, NotAllowed, NotFound, Unprocessable
 from carespine.kernel.ids import is_fhir_id, patient_key
 from carespine.spine.fhir_api import answer
 from carespine.spine.fhir_api.answer import Answer
 from carespine.spine.views import kept
+from carespine.spine.views.apart import workshop
 from carespine.storage.instants import instant
 from carespine.storage.tables import Only
 
@@ -135,32 +135,27 @@ class _Wanted:
 async def run(session: Session, exchange: Exchange) -> Answer:
     """ViewDefinition/$run and ViewDefinition/id/$run: the table of what the asker may reach, or of the resources sent.
 
-    Raises Unprocessable where the view is not valid, does not fit a resource, or gives more than MOST_ROWS rows and
-    no `_limit` was asked for.
+    Raises Unprocessable where the view is not valid, does not fit a resource, takes too long, or gives more than
+    MOST_ROWS rows and no `_limit` was asked for; TooMany where others are at work.
     """
     wanted = await _wanted(session, exchange)
     view = sql_on_fhir.read(wanted.view)
-    rows = Rows(view)
-    found: list[Row] = []
-    if wanted.resources is not None:
-        for tree in wanted.resources:
-            codec.check(tree)
-            found += rows.of(tree)
-    else:
-        decode = decoding.decoder(view)
-        reading = session.table_pages(view.resource, wanted.only, asked="/".join(exchange.parts))
-        async with aclosing(reading) as pages:
-            async for page in pages:
-                found += rows.table([decode(body) for body in page])
-                if len(found) > (MOST_ROWS if wanted.limit is None else wanted.limit):
-                    break
-    if wanted.limit is not None:
-        found = found[: wanted.limit]
-    elif len(found) > MOST_ROWS:
-        message = f"The table has more than {MOST_ROWS} rows; ask for some with _limit, or run `carespine view run`."
-        raise Unprocessable(message, issues=[Issue("too-costly", message)])
-    writer = outputs.writer(view, wanted.form, header=wanted.header)
-    content = b"".join([writer.begin(), writer.rows(found), writer.end()])
+    most = MOST_ROWS if wanted.limit is None else wanted.limit
+    async with workshop().table() as table:
+        await table.begin(wanted.view, wanted.form, header=wanted.header)
+        if wanted.resources is not None:
+            count = await table.trees(wanted.resources)
+        else:
+            count = 0
+            reading = session.table_pages(view.resource, wanted.only, asked="/".join(exchange.parts))
+            async with aclosing(reading) as pages:
+                async for page in pages:
+                    if (count := await table.bodies(page)) > most:
+                        break
+        if wanted.limit is None and count > MOST_ROWS:
+            message = f"The table has more than {MOST_ROWS} rows; ask for some with _limit, or run `carespine view run`."
+            raise Unprocessable(message, issues=[Issue("too-costly", message)])
+        content = await table.written(most)
     return Answer(200, content, {"Content-Type": outputs.MEDIA_TYPES[wanted.form]})
 
 

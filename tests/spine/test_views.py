@@ -230,6 +230,7 @@ async def test_a_view_that_never_ends_is_ended_and_keeps_nobody_waiting(
     refused = slow.result()
     assert (refused.status_code, refused.json()["issue"][0]["code"]) == (422, "too-costly")
     assert answered > 5
+    monkeypatch.undo()
     people = await server.post("ViewDefinition/$run", parameters(viewResource=PEOPLE))
     assert len(lines(people.content)) == 3
 

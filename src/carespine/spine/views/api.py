@@ -153,7 +153,10 @@ async def run(session: Session, exchange: Exchange) -> Answer:
                     if (count := await table.bodies(page)) > most:
                         break
         if wanted.limit is None and count > MOST_ROWS:
-            message = f"The table has more than {MOST_ROWS} rows; ask for some with _limit, or run `carespine view run`."
+            message = (
+                f"The table has more than {MOST_ROWS} rows; ask for some with _limit, "
+                "or run `carespine view run`."
+            )
             raise Unprocessable(message, issues=[Issue("too-costly", message)])
         content = await table.written(most)
     return Answer(200, content, {"Content-Type": outputs.MEDIA_TYPES[wanted.form]})

@@ -521,5 +521,8 @@ class ExamplePlatform:
     def __post_init__(self):
         self.patient = self.patient or ExamplePatient(self.practice)
 
+    def providers(self):
+        return ()
+
     def demo_sign_ins(self):
         return self.sign_ins

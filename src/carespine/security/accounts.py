@@ -141,6 +141,12 @@ async def sign_in(
             )
         raise Unauthenticated(REFUSED)
     await tx.execute("update account set failures = 0, locked_until = null where username = $1", username)
+    pending = row["totp_secret"] is not None or (second_factor and row["kind"] != "patient")
+    return await open_session(tx, username, now=now, pending=pending)
+
+
+async def open_session(tx: Connection, username: str, *, now: datetime, pending: bool = False) -> str:
+    """A new session for somebody who was proved to be this person; returns the cookie's value."""
     value = token_urlsafe(32)
     await tx.execute(
         "insert into web_session (digest, username, csrf, started, last_seen, pending) "
@@ -149,9 +155,41 @@ async def sign_in(
         username,
         token_urlsafe(32),
         now,
-        row["totp_secret"] is not None or (second_factor and row["kind"] != "patient"),
+        pending,
     )
     return value
+
+
+async def provide(tx: Connection, account: Account, *, provider: str) -> None:
+    """The account of somebody whom a provider vouches for, as it is at this sign-in. No password opens it.
+
+    Sessions of an earlier role or organisation end. Raises Unauthenticated where the account was disabled.
+    """
+    row = await tx.fetchrow(
+        "select role, organisation, reference, enabled from account where username = $1 for update",
+        account.username,
+    )
+    if row is None:
+        await save(tx, account, token_urlsafe(32))
+        await tx.execute("update account set provider = $2 where username = $1", account.username, provider)
+        return
+    if not row["enabled"]:
+        raise Unauthenticated("Your account here was disabled. Ask whoever manages access.")
+    if (row["role"], row["organisation"], row["reference"]) != (
+        account.role,
+        account.organisation,
+        account.reference,
+    ):
+        await tx.execute("delete from web_session where username = $1", account.username)
+    await tx.execute(
+        "update account set name = $2, kind = $3, role = $4, organisation = $5, reference = $6 where username = $1",
+        account.username,
+        account.name,
+        account.kind,
+        account.role,
+        account.organisation,
+        account.reference,
+    )
 
 
 async def session(

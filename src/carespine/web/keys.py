@@ -23,6 +23,7 @@ class Keys:
     identity: Callable[[], RSAKey]  # made when it is first needed: an RSA key takes a second
     audit: ECKey
     certificates: ECKey
+    sign_in: Callable[[], RSAKey]  # proves us to the providers that people sign in through
 
     @classmethod
     def load(cls, settings: Settings) -> Keys:
@@ -32,4 +33,5 @@ class Keys:
             cache(lambda: load_or_create_rsa(folder / "identity.jwk")),
             load_or_create(folder / "audit.jwk"),
             load_or_create(folder / "certificates.jwk"),
+            cache(lambda: load_or_create_rsa(folder / "sign-in.jwk")),
         )

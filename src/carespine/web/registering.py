@@ -12,11 +12,11 @@ from starlette.routing import Route
 from carespine.kernel.errors import Invalid, TooMany
 from carespine.security.actor import ADMINISTRATION, Actor
 from carespine.security.audit_event import MINOR_FAILURE, Event
+from carespine.security.fetching import fetch_json
 from carespine.security.oauth.registration import Certified, Registered, Registrar
 from carespine.security.token_error import TokenError
 from carespine.standards.keys import SigningKey
 from carespine.web import oauth_endpoints, wiring, workers
-from carespine.web.fetching import fetch_json
 from carespine.web.rates import Rates
 
 if TYPE_CHECKING:

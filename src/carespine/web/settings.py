@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Self
@@ -22,6 +23,7 @@ from pydantic_settings import (
 
 from carespine.kernel.errors import Misconfigured
 from carespine.security.audit_retention import LEAST_YEARS
+from carespine.security.roles import ROLES
 from carespine.spine.validating.levels import levels
 from carespine.web.cors import EVERY_ORIGIN
 
@@ -30,6 +32,9 @@ CONFIG_FILE = Path("carespine.toml")
 _NOT_SETTINGS = {"CARESPINE_LONG"}
 # Where the worker processes keep their figures: the name is the library's (prometheus-client).
 METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+
+# NHS national job role codes: R and four digits.
+_JOB_ROLE = re.compile(r"R[0-9]{4}")
 
 
 class Settings(BaseSettings):
@@ -58,6 +63,24 @@ class Settings(BaseSettings):
     )
     second_factor: bool = Field(
         True, description="Staff need a code from an authenticator app to sign in (not in a demonstration)."
+    )
+    nhs_login_issuer: str = Field(
+        "",
+        description="Issuer of NHS login, at which patients then sign in: https://auth.login.nhs.uk, or that of a test "
+        "environment.",
+    )
+    nhs_login_client_id: str = Field("", description="Our client id at NHS login.")
+    cis2_issuer: str = Field(
+        "", description="Issuer of NHS CIS2 Authentication, at which staff then sign in; its full address."
+    )
+    cis2_client_id: str = Field("", description="Our client id at NHS CIS2.")
+    cis2_level: int = Field(
+        2, ge=2, le=3, description="Least authenticator assurance level (AAL) of staff who come from CIS2."
+    )
+    cis2_roles: str = Field(
+        "",
+        description="Role here by national job role code, as in R8000=general practitioner,R8001=nurse; other job "
+        "roles have no access.",
     )
     demo: bool = Field(False, description="Show the demonstration's sign-ins on the first page.")
     max_body_mb: int = Field(32, ge=1, le=1024, description="Largest body of a FHIR request, in MiB.")
@@ -166,6 +189,33 @@ class Settings(BaseSettings):
         levels(value)
         return value
 
+    @field_validator("cis2_roles")
+    @classmethod
+    def _are_roles(cls, value: str) -> str:
+        for code, role in _pairs(value):
+            if not _JOB_ROLE.fullmatch(code) or ROLES.get(role) != "practitioner":
+                raise ValueError(f"{code}={role} is not a job role code and a role of staff")
+        return value
+
+    @model_validator(mode="after")
+    def _are_providers(self) -> Self:
+        for name, issuer, client_id in (
+            ("nhs_login", self.nhs_login_issuer, self.nhs_login_client_id),
+            ("cis2", self.cis2_issuer, self.cis2_client_id),
+        ):
+            if bool(issuer) != bool(client_id):
+                raise ValueError(f"{name}_issuer and {name}_client_id come together")
+            parts = urlsplit(issuer)
+            is_own = parts.scheme == "http" and is_loopback(parts.hostname or "") and is_loopback(self.host)
+            bare = not (parts.query or parts.fragment or parts.username is not None)
+            if issuer and not (parts.hostname and bare and (parts.scheme == "https" or is_own)):
+                raise ValueError(
+                    f"{name}_issuer must be an https address: whoever answers there says who people are"
+                )
+        if self.cis2_issuer and not self.cis2_roles:
+            raise ValueError("cis2_issuer needs cis2_roles: without them no member of staff has access")
+        return self
+
     @model_validator(mode="after")
     def _keeps_the_trail(self) -> Self:
         if 0 < self.audit_years < LEAST_YEARS and not self.audit_short:
@@ -195,6 +245,11 @@ class Settings(BaseSettings):
         return self
 
     @property
+    def job_roles(self) -> dict[str, str]:
+        """The role here by national job role code."""
+        return dict(_pairs(self.cis2_roles))
+
+    @property
     def origins(self) -> frozenset[str]:
         """The origins of `cors_origins`."""
         return frozenset(_listed(self.cors_origins))
@@ -208,6 +263,12 @@ class Settings(BaseSettings):
     def address(self) -> str:
         """The public address."""
         return self.base_url or f"http://{self.host}:{self.port}"
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    """Code and role, as `cis2_roles` writes them."""
+    split = [part.partition("=") for part in _listed(text)]
+    return [(code.strip(), role.strip()) for code, _, role in split]
 
 
 def _listed(text: str) -> list[str]:

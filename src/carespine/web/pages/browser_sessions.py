@@ -9,6 +9,7 @@ from carespine.kernel.errors import Unauthenticated
 from carespine.security import accounts, second_factor
 from carespine.security.actor import ADMINISTRATION, Actor
 from carespine.security.audit_event import MINOR_FAILURE, SUCCESS, Event
+from carespine.security.federation import attempts
 from carespine.web.pages.directory import Directory
 from carespine.web.pages.formats import role
 from carespine.web.pages.views import Visitor, VisitorKind
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from carespine.security.federation.attempts import Attempt, Under
     from carespine.web.platform import Platform
 
 _LANDINGS: dict[str, str] = {
@@ -42,6 +44,7 @@ class BrowserSessions:
         # The prefix __Host- makes browsers refuse the cookie from anyone but this very host.
         prefix = "__Host-" if self._secure else ""
         self._cookie, self._form_cookie = f"{prefix}carespine-session", f"{prefix}carespine-form"
+        self._provider_cookie = f"{prefix}carespine-provider"
 
     async def visitor(self, request: Request) -> Visitor | None:
         """The visitor, asked for once a request however many parts of the page want to know."""
@@ -143,6 +146,47 @@ class BrowserSessions:
         await self._on_record(visitor.actor, "login", detail={"second-factor": "one-time code"})
         self._keep(response, self._cookie, fresh)
         return visitor
+
+    async def begin(self, response: Response, provider: str, onward: str) -> Attempt:
+        """A sign-in at a provider: what is sent there, and the cookie that binds it to this browser."""
+        async with self._platform.database.transaction() as tx:
+            attempt = await attempts.begin(tx, provider, onward, now=self._platform.clock())
+        self._keep(response, self._provider_cookie, attempt.browser)
+        return attempt
+
+    async def end(self, request: Request, provider: str) -> Under | None:
+        """The sign-in that comes back from a provider, once."""
+        state = request.query_params.get("state", "")
+        browser = request.cookies.get(self._provider_cookie, "")
+        async with self._platform.database.transaction() as tx:
+            return await attempts.end(tx, provider, state, browser, now=self._platform.clock())
+
+    async def accept(
+        self, request: Request, response: Response, account: accounts.Account, *, provider: str, level: str
+    ) -> Visitor:
+        """Sign in somebody whom a provider vouches for. Raises Unauthenticated where the account is disabled."""
+        now = self._platform.clock()
+        async with self._platform.database.transaction() as tx:
+            if earlier := request.cookies.get(self._cookie):
+                await accounts.sign_out(tx, earlier)
+            await accounts.provide(tx, account, provider=provider)
+            value = await accounts.open_session(tx, account.username, now=now)
+        visitor = await self._open(request, value)
+        if visitor is None:
+            raise Unauthenticated(accounts.REFUSED)
+        request.state.visitor = visitor
+        await self._on_record(visitor.actor, "login", detail={"provider": provider, "assurance": level})
+        self._keep(response, self._cookie, value)
+        self._drop(response, self._provider_cookie)
+        return visitor
+
+    async def refused(self, request: Request, provider: str, why: str) -> None:
+        """Put on record that somebody came from a provider and was not let in."""
+        event = Event(
+            stranger(request), ADMINISTRATION, "E", "login", outcome=MINOR_FAILURE, description=why,
+            detail={"provider": provider},
+        )  # fmt: skip
+        await self._platform.audit.record([event])
 
     async def _known_name(self, user_name: str) -> dict[str, str]:
         """The user name for the record, if there is such an account: people type passwords there by mistake."""

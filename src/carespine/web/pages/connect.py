@@ -14,7 +14,14 @@ from starlette.routing import Route
 from carespine.kernel.errors import CarespineError, Issue
 from carespine.spine.fhir_api import answer
 from carespine.standards.routes import standards_of
-from carespine.web.pages import authorising, emergencies, launching, problems, second_factors
+from carespine.web.pages import (
+    authorising,
+    emergencies,
+    launching,
+    problems,
+    provider_sign_in,
+    second_factors,
+)
 from carespine.web.pages.access_trail import AccessTrail
 from carespine.web.pages.browser_sessions import BrowserSessions
 from carespine.web.pages.directory import Directory
@@ -23,7 +30,7 @@ from carespine.web.pages.practice_source import PracticeSource
 from carespine.web.pages.product_source import ProductSource
 from carespine.web.pages.routing import page_routes
 from carespine.web.pages.sharing_choices import SharingChoices
-from carespine.web.pages.views import DemoSignIn
+from carespine.web.pages.views import DemoSignIn, ProviderLink
 
 if TYPE_CHECKING:
     from carespine.web.platform import Platform
@@ -42,6 +49,9 @@ class Connected:
     practice: PracticeSource
     patient: PatientSource
     products: ProductSource
+
+    def providers(self) -> tuple[ProviderLink, ...]:
+        return provider_sign_in.links(self.settings)
 
     def demo_sign_ins(self) -> tuple[DemoSignIn, ...]:
         """The demonstration's accounts, read each time: the demonstration writes them after the server starts."""
@@ -78,6 +88,7 @@ def routes(platform: Platform) -> list[Route]:
         *authorising.routes(platform, view),
         *emergencies.routes(platform, view),
         *second_factors.routes(platform, view),
+        *provider_sign_in.routes(platform, view),
         *launching.routes(platform, view),
     ]
 

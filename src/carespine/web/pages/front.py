@@ -79,6 +79,7 @@ class _Front:
             form_token=token,
             next=onward,
             sign_ins=self.platform.demo_sign_ins(),
+            providers=self.platform.providers(),
         )
         self.platform.sessions.keep_token(response, token)
         return response

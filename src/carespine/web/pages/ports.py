@@ -20,6 +20,7 @@ from carespine.web.pages.views import (
     Inbox,
     ProductPage,
     ProductRow,
+    ProviderLink,
     Readings,
     ReviewState,
     SharingPage,
@@ -102,3 +103,6 @@ class Platform(Protocol):
 
     def demo_sign_ins(self) -> tuple[DemoSignIn, ...]:
         """The accounts that the first page prints; none unless the settings say demonstration."""
+
+    def providers(self) -> tuple[ProviderLink, ...]:
+        """The providers that people can sign in through; none where none is configured."""

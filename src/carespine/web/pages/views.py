@@ -36,6 +36,15 @@ class Visitor:
 
 
 @dataclass(frozen=True, slots=True)
+class ProviderLink:
+    """A provider that people can sign in through: what it is called, whom it is for, and where it begins."""
+
+    title: str
+    whom: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class DemoSignIn:
     """A demonstration account that the landing page may print."""
 

@@ -31,7 +31,7 @@ NOT_PROVEN = {
     "AP-08": "the server limits requests at work at once, not requests in a time",
     "AU-01": "audit events are read by people, not searched by clients",
     "AU-02": "audit events are read by people; `carespine audit verify` proves their seals",
-    "AP-02": "the server registers no clients by itself",
+    "AP-02": "clients register with a certificate; the sandbox is a server of its own",
     "ID-09": "staff sign in on pages; a client of the API stands for an organisation",
     "RE-05": "no hook kills this server from outside; `make crash` does it from inside",
     "RE-06": "the server depends on no national service yet",

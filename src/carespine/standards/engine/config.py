@@ -171,6 +171,7 @@ class RunConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     dissent: Dissent | None = None
     availability: Availability | None = None
     low_assurance: str | None = None
+    sandbox_registration: str | None = None
     staff: Staff | None = None
     sign_in: SignIn | None = None
     pages: Pages | None = None

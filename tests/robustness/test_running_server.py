@@ -9,13 +9,18 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlencode
+from uuid import uuid4
 
 import httpx
 import psutil
 import psycopg
 import pytest
 from api import fresh_database
+from joserfc import jwt
+from joserfc.jwk import ECKey
 from live import Live, live
 
 from carespine.kernel.nhs_number import synthetic
@@ -158,6 +163,63 @@ async def test_five_hundred_requests_at_once_are_answered_or_told_to_come_back(s
     assert all(b"retry-after: 1" in head for status, head in replies if status == 429)
     assert (await get(server, "/health"))[0] == 200
     assert (await get(server, "/fhir/Patient?name=unlikely"))[0] == 200
+
+
+def test_an_assertion_that_one_process_took_is_refused_by_the_other(server: Live) -> None:
+    key = ECKey.generate_key("P-384", {"kid": "one"})
+    with psycopg.connect(server.database_url) as connection:
+        connection.execute(
+            "insert into oauth_client (client_id, name, jwks, scopes, certified) "
+            "values ('replayed', 'Replayed', %s, 'system/*.rs', false)",
+            [json.dumps({"keys": [key.as_dict(private=False)]})],
+        )
+    first, second = one_connection_to_each(server)
+    for here, there in ((first, second), (second, first)):
+        form = {"grant_type": "client_credentials", "scope": "system/*.rs", **assertion(server, key)}
+        assert (asked(here, form), asked(there, form), asked(here, form)) == (200, 401, 401)
+    for each in (first, second):
+        each.close()
+
+
+def assertion(server: Live, key: ECKey) -> dict[str, str]:
+    now = int(time.time())
+    claims = {"iss": "replayed", "sub": "replayed", "aud": f"{server.address}/oauth/token", "iat": now}
+    claims |= {"exp": now + 60, "jti": uuid4().hex}
+    text = jwt.encode({"alg": "ES384", "kid": "one"}, claims, key, algorithms=["ES384"])
+    return {
+        "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        "client_assertion": text,
+    }
+
+
+def asked(connection: HTTPConnection, form: dict[str, str]) -> int:
+    """The status of a token request on this very connection, which stays with one process."""
+    body, named = urlencode(form), {"content-type": "application/x-www-form-urlencoded"}
+    connection.request("POST", "/oauth/token", body, named)
+    answer = connection.getresponse()
+    answer.read()
+    return answer.status
+
+
+def one_connection_to_each(server: Live) -> list[HTTPConnection]:
+    """Connections that two different processes have accepted."""
+    host, port = server.address.removeprefix("http://").split(":")
+    found: dict[int, HTTPConnection] = {}
+    for _ in range(200):
+        connection = HTTPConnection(host, int(port), timeout=10)
+        connection.request("GET", "/health")
+        connection.getresponse().read()
+        ours = connection.sock.getsockname()[1]
+        (owner,) = [
+            process.pid
+            for process in _serving(server)
+            if any(each.raddr and each.raddr.port == ours for each in process.net_connections("tcp"))
+        ]
+        if found.setdefault(owner, connection) is not connection:
+            connection.close()
+        if len(found) == 2:
+            return list(found.values())
+    raise AssertionError("One process accepts every connection.")
 
 
 async def test_at_its_end_the_server_finishes_what_it_has_begun(server: Live) -> None:

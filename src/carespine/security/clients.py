@@ -95,6 +95,17 @@ async def find(connection: Connection, client_id: str) -> Client | None:
     return _client(row) if row else None
 
 
+async def of_token(connection: Connection, client_id: str, jti: str) -> tuple[Client | None, bool]:
+    """The client of an access token, and whether this token was revoked: asked at each request, so in one statement."""
+    row = await connection.fetchrow(
+        f"select {_COLUMNS}, exists (select 1 from oauth_revoked r where r.jti = $2) as revoked "  # noqa: S608
+        "from oauth_client where client_id = $1",
+        client_id,
+        jti,
+    )
+    return (_client(row), row["revoked"]) if row else (None, False)
+
+
 async def every(connection: Connection) -> list[Client]:
     """All clients, by their ids."""
     rows = await connection.fetch(f"select {_COLUMNS} from oauth_client order by client_id")  # noqa: S608

@@ -16,6 +16,7 @@ from carespine.security.actor import Actor
 from carespine.security.oauth import exchange, redeeming
 from carespine.security.oauth import store as oauth_store
 from carespine.security.oauth.standing import CertificatePort, Standing, demand_certificate
+from carespine.security.together import Together
 from carespine.security.token_error import TokenError
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class TokenService:
         self._database, self._clock, self._certificates = database, clock, certificates
         self._base_url, self._identity_key = base_url, identity_key
         self.access_tokens = AccessTokens(key, clock, base_url=base_url)
+        self._asked: Together[str, Actor] = Together()
 
     @property
     def base_url(self) -> str:
@@ -196,15 +198,20 @@ class TokenService:
         no longer in good standing, whatever the token says.
         """
         claims = self.access_tokens.read(token)
-        async with self._database.connection() as connection:
-            await self._demand_proof(connection, claims, token, proof)
+        if proof is not None or "cnf" in claims:
+            async with self._database.connection() as connection:
+                await self._demand_proof(connection, claims, token, proof)
+        found = await self._asked.ask(token, lambda: self._actor_of(claims))
+        return replace(found, address=address, request_id=request_id)
+
+    async def _actor_of(self, claims: Mapping[str, Any]) -> Actor:
+        """As the database has it now; the requests with one token that come together share this."""
+        async with self._database.kept_plans() as connection:
             client, standing = await self._client_of(connection, claims)
             left = leaving.granted(claims["scope"].split(), standing)
             notices = leaving.notices(standing) if standing else ()
             if "grant" in claims:
-                person = await _for_person(
-                    connection, claims, client, now=self._clock(), address=address, request_id=request_id
-                )
+                person = await _for_person(connection, claims, client, now=self._clock())
                 return replace(person, scopes=left, notices=notices, suspensions=claims.get("suspensions"))
         return Actor(
             "app",
@@ -214,8 +221,6 @@ class TokenService:
             organisation=client.organisation,
             scopes=left,
             certificate=claims.get("certificate"),
-            address=address,
-            request_id=request_id,
             notices=notices,
             suspensions=claims.get("suspensions"),
         )
@@ -225,10 +230,10 @@ class TokenService:
     ) -> tuple[Client, Standing | None]:
         """The client of a token, in good standing now, with its certificate's standing where it needs one."""
         standing: Standing | None = None
-        client = await clients.find(connection, claims["client_id"])
+        client, is_revoked = await clients.of_token(connection, claims["client_id"], claims.get("jti", ""))
         if client is None or not client.enabled or client.generation != claims.get("generation"):
             raise Unauthenticated("The client of this token is not registered, or was disabled.")
-        if await connection.fetchval("select true from oauth_revoked where jti = $1", claims["jti"]):
+        if is_revoked:
             raise Unauthenticated("The access token was revoked.")
         if client.certified:
             standing = await self._certificates.standing(connection, client.client_id)
@@ -349,8 +354,6 @@ async def _for_person(
     client: Client,
     *,
     now: datetime,
-    address: str | None = None,
-    request_id: str | None = None,
 ) -> Actor:
     """The person whom an app acts for, within what they allowed it."""
     held = await oauth_store.authorisation(connection, claims["grant"], now=now)
@@ -364,8 +367,6 @@ async def _for_person(
         scopes=frozenset(claims["scope"].split()),
         context=held.patient,
         certificate=claims.get("certificate"),
-        address=address,
-        request_id=request_id,
     )
 
 

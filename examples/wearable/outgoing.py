@@ -38,6 +38,7 @@ class Outgoing:
     token: tuple[str, float] = ("", 0.0)
     refusals: list[dict[str, Any]] = field(default_factory=list)
     sent: int = 0
+    known: dict[str, str] = field(default_factory=dict)
 
     async def connect(self, wish: dict[str, Any]) -> dict[str, Any]:
         """Remember the platform at this address. Raises httpx.HTTPError where it does not describe itself."""
@@ -52,6 +53,7 @@ class Outgoing:
         }
         self.store.set_setting("carespine", json.dumps(settings))
         self.token = ("", 0.0)
+        self.known.clear()
         return settings
 
     def settings(self) -> dict[str, str] | None:
@@ -66,14 +68,54 @@ class Outgoing:
             return httpx.Response(
                 409, json={"error": "not_connected", "error_description": "POST /connect first"}
             )
+        patient = await self._patient(settings, nhs_number)
+        if isinstance(patient, httpx.Response):
+            return patient
+        digest, size = _measured(export)
+        answer = await self.http.post(
+            f"{settings['base']}/devices/patients/{patient}/imports",
+            content=_pieces(export),
+            headers={
+                **self._bearer(),
+                "content-type": "application/zip",
+                "content-length": str(size),
+                "idempotency-key": hashlib.sha256(f"{nhs_number}/{digest}".encode()).hexdigest(),
+            },
+        )
+        if not answer.is_success:
+            return self._noted("import", answer)
+        self.sent += 1
+        return answer
+
+    async def send_batch(self, nhs_number: str, body: dict[str, Any], key: str) -> httpx.Response:
+        """Send a batch of samples of this patient; the first refusal is the answer."""
+        settings = self.settings()
+        if settings is None:
+            return httpx.Response(409, json={"error": "not_connected"})
+        patient = await self._patient(settings, nhs_number)
+        if isinstance(patient, httpx.Response):
+            return patient
+        answer = await self.http.post(
+            f"{settings['base']}/devices/patients/{patient}/batches",
+            json=body,
+            headers={**self._bearer(), "idempotency-key": key},
+        )
+        return answer if answer.is_success else self._noted("batch", answer)
+
+    def _bearer(self) -> dict[str, str]:
+        return {"authorization": f"Bearer {self.token[0]}"}
+
+    async def _patient(self, settings: dict[str, str], nhs_number: str) -> str | httpx.Response:
+        """The patient's id at the platform, with a token that lives; or the refusal."""
         refusal = await self._authenticate(settings)
         if refusal is not None:
             return self._noted("token", refusal)
-        bearer = {"authorization": f"Bearer {self.token[0]}"}
+        if nhs_number in self.known:
+            return self.known[nhs_number]
         found = await self.http.post(
             f"{settings['base']}/fhir/Patient/_search",
             data={"identifier": f"{NHS_NUMBER}|{nhs_number}"},
-            headers={**bearer, "accept": "application/fhir+json"},
+            headers={**self._bearer(), "accept": "application/fhir+json"},
         )
         if not found.is_success:
             return self._noted("patient search", found)
@@ -87,21 +129,8 @@ class Outgoing:
             return self._noted(
                 "patient search", httpx.Response(404, json={"error": "no_patient", "error_description": text})
             )
-        digest, size = _measured(export)
-        answer = await self.http.post(
-            f"{settings['base']}/devices/patients/{people[0]}/imports",
-            content=_pieces(export),
-            headers={
-                **bearer,
-                "content-type": "application/zip",
-                "content-length": str(size),
-                "idempotency-key": hashlib.sha256(f"{nhs_number}/{digest}".encode()).hexdigest(),
-            },
-        )
-        if not answer.is_success:
-            return self._noted("import", answer)
-        self.sent += 1
-        return answer
+        self.known[nhs_number] = str(people[0])
+        return self.known[nhs_number]
 
     async def _authenticate(self, settings: dict[str, str]) -> httpx.Response | None:
         """Have a token that lives, or answer the platform's refusal."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 import tempfile
@@ -30,6 +31,7 @@ from wearable.guard import Guard
 from wearable.outgoing import Outgoing
 from wearable.rest import FHIR_JSON, Rest
 from wearable.store import Store
+from wearable.streaming import Stream
 from wearable.tokens import BadClient, Tokens
 
 _LARGEST_EXPORT = 2 * 1024**3
@@ -237,14 +239,31 @@ def _operator(parts: Service) -> list[Route]:
                 ) from error
         return Response(answer.content, answer.status_code, media_type=answer.headers.get("content-type"))
 
+    streams: list[tuple[Stream, asyncio.Task[None]]] = []
+
+    async def stream(request: Request) -> Response:
+        known(request)
+        wish = json.loads(await request.body())
+        made = Stream(
+            parts.outgoing,
+            request.path_params["number"],
+            datetime.fromisoformat(wish["start"]),
+            int(wish["minutes"]),
+            float(wish.get("pace_seconds", 0)),
+        )
+        streams.append((made, asyncio.create_task(made.run())))
+        return JSONResponse(made.status(), 202)
+
     async def status(request: Request) -> Response:
         known(request)
         where = parts.outgoing.settings()
         refusals = parts.outgoing.refusals
-        return JSONResponse({"connected": where, "exports_sent": parts.outgoing.sent, "refusals": refusals})
+        return JSONResponse({"connected": where, "exports_sent": parts.outgoing.sent, "refusals": refusals,
+                             "streams": [each.status() for each, _ in streams]})  # fmt: skip
 
     return [
         Route("/connect", connect, methods=["POST"]),
         Route("/patients/{number}/exports", export, methods=["POST"]),
+        Route("/patients/{number}/streams", stream, methods=["POST"]),
         Route("/status", status),
     ]

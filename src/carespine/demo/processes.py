@@ -44,6 +44,8 @@ class Process:
         """End it as a power cut would: SIGKILL, no clean-up."""
         self.popen.kill()
         self.popen.wait()
+        if self.popen.stdout:
+            self.popen.stdout.close()
 
     def last_words(self) -> str:
         with suppress(OSError):

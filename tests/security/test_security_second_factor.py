@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pyotp
 import pytest
+from joserfc.jwk import OctKey
 from oauth_people import Browser, Town, field_of, town
+
+from carespine.kernel.errors import Unavailable
+from carespine.security import second_factor
+from carespine.security.vault import Vault
 
 
 @pytest.fixture
@@ -97,3 +102,32 @@ async def test_the_cookie_changes_when_the_sign_in_is_whole(place: Town) -> None
         before = dict(browser.http.cookies)
         await enrol(place, browser)
         assert dict(browser.http.cookies)["carespine-session"] != before["carespine-session"]
+
+
+async def test_a_secret_from_before_sealing_is_sealed_at_the_next_start_and_still_works(place: Town) -> None:
+    platform, clear = place.server.platform, pyotp.random_base32()
+    async with platform.database.transaction() as tx:
+        await tx.execute("update account set totp_secret = $1 where username = 'elm'", clear)
+        await second_factor.seal_all(tx, platform.keys.vault)
+        sealed = await tx.fetchval("select totp_secret from account where username = 'elm'")
+        await second_factor.seal_all(tx, platform.keys.vault)
+        assert await tx.fetchval("select totp_secret from account where username = 'elm'") == sealed
+    assert clear not in sealed
+    async with place.browser() as browser:
+        await browser.sign_in("elm")
+        assert await send(browser, code_of(place, clear)) == 303
+
+
+def test_what_is_sealed_opens_for_its_owner_and_with_its_key_only() -> None:
+    vault, other = Vault(OctKey.generate_key(256)), Vault(OctKey.generate_key(256))
+    sealed = vault.seal("a secret", owner="elm")
+    assert vault.open(sealed, owner="elm") == "a secret"
+    assert vault.seal("a secret", owner="elm") != sealed
+    for opened, text, owner in (
+        (vault, sealed, "ann"),
+        (other, sealed, "elm"),
+        (vault, sealed[:-2] + "AA", "elm"),
+        (vault, "x", "elm"),
+    ):
+        with pytest.raises(Unavailable):
+            opened.open(text, owner=owner)

@@ -524,5 +524,8 @@ class ExamplePlatform:
     def providers(self):
         return ()
 
+    def offers_passkeys(self):
+        return False
+
     def demo_sign_ins(self):
         return self.sign_ins

@@ -32,7 +32,7 @@ CARER = "carer"
 REFUSED = "The user name or the password is not right, or the account is locked for a while."
 
 _USER_NAME = re.compile(r"[A-Za-z0-9._@+\-]{1,64}")
-_PERSON = "a.username, a.name, a.kind, a.role, a.organisation, a.reference"
+_PERSON = "a.username, a.name, a.kind, a.role, a.organisation, a.reference, a.provider is null as local"
 # What changes from one request to the next: emergency access, and whom a carer acts for (the newest, if several).
 _EMERGENCY = (
     "array(select e.patient from emergency_access e where e.username = a.username and e.ends > {now}) "
@@ -65,12 +65,13 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class BrowserSession:
-    """A signed-in browser: who, and the token that every form must carry."""
+    """A signed-in browser: who, and the token that every form must carry. `local`: their account is our own."""
 
     actor: Actor
     username: str
     csrf: str
     started: datetime
+    local: bool
 
 
 async def save(tx: Connection, account: Account, password: str) -> None:
@@ -125,7 +126,9 @@ async def sign_in(
     The failure is counted by the caller's transaction: commit it also when this raises.
     """
     row = await tx.fetchrow(
-        "select password, locked_until, enabled, kind, totp_secret from account where username = $1 for update",
+        "select password, locked_until, enabled, kind, totp_secret is not null "
+        "or exists (select from passkey p where p.username = a.username) as factor "
+        "from account a where username = $1 for update",
         username if is_user_name(username) else "",
     )
     right = _verifies(row["password"] if row else _decoy(), password)
@@ -141,7 +144,7 @@ async def sign_in(
             )
         raise Unauthenticated(REFUSED)
     await tx.execute("update account set failures = 0, locked_until = null where username = $1", username)
-    pending = row["totp_secret"] is not None or (second_factor and row["kind"] != "patient")
+    pending = row["factor"] or (second_factor and row["kind"] != "patient")
     return await open_session(tx, username, now=now, pending=pending)
 
 
@@ -250,7 +253,9 @@ def subject(username: str) -> str:
 
 
 def _browser_session(row: asyncpg.Record, address: str | None, request_id: str | None) -> BrowserSession:
-    return BrowserSession(_actor(row, address, request_id), row["username"], row["csrf"], row["started"])
+    return BrowserSession(
+        _actor(row, address, request_id), row["username"], row["csrf"], row["started"], row["local"]
+    )
 
 
 def _actor(row: asyncpg.Record, address: str | None, request_id: str | None) -> Actor:

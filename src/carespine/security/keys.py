@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, KeySet, RSAKey
+from joserfc.jwk import ECKey, KeySet, OctKey, RSAKey
 
 from carespine.kernel.errors import Misconfigured
 
 # NIST SP 800-131A: at least 2,048 bits; 3,072 hold beyond 2030 (SP 800-57 part 1, table 2).
 _RSA_BITS = 3_072
+_KINDS: dict[str, type[ECKey | RSAKey | OctKey]] = {"EC": ECKey, "RSA": RSAKey, "oct": OctKey}
 
 
 def load_or_create(path: Path) -> ECKey:
@@ -33,6 +34,13 @@ def load_or_create_rsa(path: Path) -> RSAKey:
     if not path.exists():
         _create(path, lambda: RSAKey.generate_key(_RSA_BITS, auto_kid=True))
     return RSAKey.import_key(_read(path))
+
+
+def load_or_create_secret(path: Path) -> OctKey:
+    """The same for a key of 256 bits that is never shown to anybody."""
+    if not path.exists():
+        _create(path, lambda: OctKey.generate_key(256, auto_kid=True))
+    return OctKey.import_key(_read(path))
 
 
 class KeyRing:
@@ -96,13 +104,13 @@ def _read(path: Path) -> dict[str, Any]:
         raise Misconfigured(f"The key file {path} can be read by others; run: chmod 600 {path}")
     try:
         tree: dict[str, Any] = json.loads(path.read_text())
-        ECKey.import_key(tree) if tree.get("kty") == "EC" else RSAKey.import_key(tree)
+        _KINDS[tree["kty"]].import_key(tree)
     except (ValueError, KeyError, JoseError) as error:
         raise Misconfigured(f"The file {path} does not hold a key; restore it from a backup.") from error
     return tree
 
 
-def _create(path: Path, make: Callable[[], ECKey | RSAKey]) -> None:
+def _create(path: Path, make: Callable[[], ECKey | RSAKey | OctKey]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(make().as_dict(private=True))
     partial = path.with_suffix(f".{os.getpid()}")

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from carespine.security.keys import KeyRing, load_or_create, load_or_create_rsa
+from carespine.security.keys import KeyRing, load_or_create, load_or_create_rsa, load_or_create_secret
+from carespine.security.vault import Vault
 
 if TYPE_CHECKING:
     from joserfc.jwk import ECKey, RSAKey
@@ -23,6 +24,7 @@ class Keys:
     identity: Callable[[], RSAKey]  # made when it is first needed: an RSA key takes a second
     audit: ECKey
     certificates: ECKey
+    vault: Vault
     sign_in: Callable[[], RSAKey]  # proves us to the providers that people sign in through
 
     @classmethod
@@ -33,5 +35,6 @@ class Keys:
             cache(lambda: load_or_create_rsa(folder / "identity.jwk")),
             load_or_create(folder / "audit.jwk"),
             load_or_create(folder / "certificates.jwk"),
+            Vault(load_or_create_secret(folder / "secrets.jwk")),
             cache(lambda: load_or_create_rsa(folder / "sign-in.jwk")),
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from carespine.kernel import clock as kernel_clock
 from carespine.kernel.events import Announcer
-from carespine.security import audit_clock
+from carespine.security import audit_clock, second_factor
 from carespine.security.audit_log import AuditLog
 from carespine.security.door import Door
 from carespine.security.tokens import TokenService
@@ -69,6 +69,7 @@ class Platform:
         await self.database.open()
         async with self.database.transaction() as tx:
             await audit_clock.carry_on(tx)
+            await second_factor.seal_all(tx, self.keys.vault)
         await self.parameters.start(bell)
 
     async def close(self) -> None:

@@ -275,6 +275,15 @@ def _listed(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
+def is_named(settings: Settings) -> bool:
+    """Whether the public address has a name, not a number: passkeys (WebAuthn) need a domain."""
+    try:
+        ipaddress.ip_address(urlsplit(settings.address).hostname or "")
+    except ValueError:
+        return True
+    return False
+
+
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach the address."""
     if host == "localhost":

@@ -35,9 +35,12 @@ class Under:
     onward: str
 
 
-async def begin(tx: Connection, provider: str, onward: str, *, now: datetime) -> Attempt:
-    """A new attempt; those that came to nothing are forgotten."""
-    made = Attempt(token_urlsafe(32), token_urlsafe(32), token_urlsafe(32), token_urlsafe(48))
+async def begin(
+    tx: Connection, provider: str, onward: str, *, now: datetime, browser: str | None = None
+) -> Attempt:
+    """A new attempt, bound to a cookie's value (a new one where none is given); what came to nothing is forgotten."""
+    cookie = browser or token_urlsafe(32)
+    made = Attempt(token_urlsafe(32), cookie, token_urlsafe(32), token_urlsafe(48))
     await tx.execute("delete from sign_in_attempt where expires < $1", now)
     await tx.execute(
         "insert into sign_in_attempt (digest, provider, browser, nonce, verifier, onward, expires) "

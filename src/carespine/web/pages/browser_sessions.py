@@ -13,12 +13,14 @@ from carespine.security.federation import attempts
 from carespine.web.pages.directory import Directory
 from carespine.web.pages.formats import role
 from carespine.web.pages.views import Visitor, VisitorKind
+from carespine.web.settings import is_named
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
     from carespine.security.federation.attempts import Attempt, Under
+    from carespine.storage.database import Connection
     from carespine.web.platform import Platform
 
 _LANDINGS: dict[str, str] = {
@@ -78,6 +80,7 @@ class BrowserSessions:
             actor=actor,
             patient_id=actor.patient,
             signed_in=session.started,
+            has_passkeys=session.local and is_named(self._platform.settings),
         )
 
     async def sign_in_token(self, request: Request) -> str:
@@ -128,24 +131,19 @@ class BrowserSessions:
         """The second factor: take the code, and put the cookie of a new session on `response`."""
         refused: Unauthenticated | None = None
         value, fresh, now = self.cookie_of(request), "", self._platform.clock()
+        vault = self._platform.keys.vault
         async with self._platform.database.transaction() as tx:
-            waiting = await second_factor.pending(tx, value, now=now) if value else None
+            waiting = await second_factor.pending(tx, vault, value, now=now) if value else None
             if waiting is None or not compare_digest(waiting.csrf.encode(), token.encode()):
                 raise Unauthenticated("The sign-in has taken too long. Start again.")
             try:
-                fresh = await second_factor.confirm(tx, value, code, now=now)
+                fresh = await second_factor.confirm(tx, vault, value, code, now=now)
             except Unauthenticated as error:
                 refused = error  # raised below, once the count of failures is stored
         if refused:
             await self._on_record(stranger(request), "login", detail={"user-name": waiting.username})
             raise refused
-        visitor = await self._open(request, fresh)
-        if visitor is None:
-            raise Unauthenticated(accounts.REFUSED)
-        request.state.visitor = visitor
-        await self._on_record(visitor.actor, "login", detail={"second-factor": "one-time code"})
-        self._keep(response, self._cookie, fresh)
-        return visitor
+        return await self.admit(request, response, fresh, second_factor="one-time code")
 
     async def begin(self, response: Response, provider: str, onward: str) -> Attempt:
         """A sign-in at a provider: what is sent there, and the cookie that binds it to this browser."""
@@ -154,9 +152,8 @@ class BrowserSessions:
         self._keep(response, self._provider_cookie, attempt.browser)
         return attempt
 
-    async def end(self, request: Request, provider: str) -> Under | None:
+    async def end(self, request: Request, provider: str, state: str) -> Under | None:
         """The sign-in that comes back from a provider, once."""
-        state = request.query_params.get("state", "")
         browser = request.cookies.get(self._provider_cookie, "")
         async with self._platform.database.transaction() as tx:
             return await attempts.end(tx, provider, state, browser, now=self._platform.clock())
@@ -165,19 +162,29 @@ class BrowserSessions:
         self, request: Request, response: Response, account: accounts.Account, *, provider: str, level: str
     ) -> Visitor:
         """Sign in somebody whom a provider vouches for. Raises Unauthenticated where the account is disabled."""
-        now = self._platform.clock()
         async with self._platform.database.transaction() as tx:
-            if earlier := request.cookies.get(self._cookie):
-                await accounts.sign_out(tx, earlier)
             await accounts.provide(tx, account, provider=provider)
-            value = await accounts.open_session(tx, account.username, now=now)
+            value = await self.fresh(tx, request, account.username)
+        visitor = await self.admit(request, response, value, provider=provider, assurance=level)
+        self._drop(response, self._provider_cookie)
+        return visitor
+
+    async def fresh(self, tx: Connection, request: Request, username: str) -> str:
+        """A new session in the place of the one that the browser may have; returns the cookie's value."""
+        if earlier := request.cookies.get(self._cookie):
+            await accounts.sign_out(tx, earlier)
+        return await accounts.open_session(tx, username, now=self._platform.clock())
+
+    async def admit(self, request: Request, response: Response, value: str, **detail: str) -> Visitor:
+        """The visitor of a new session, put on record, whose cookie goes on `response`. Raises Unauthenticated."""
         visitor = await self._open(request, value)
         if visitor is None:
             raise Unauthenticated(accounts.REFUSED)
         request.state.visitor = visitor
-        await self._on_record(visitor.actor, "login", detail={"provider": provider, "assurance": level})
+        await self._on_record(
+            visitor.actor, "login", detail={k.replace("_", "-"): v for k, v in detail.items()}
+        )
         self._keep(response, self._cookie, value)
-        self._drop(response, self._provider_cookie)
         return visitor
 
     async def refused(self, request: Request, provider: str, why: str) -> None:

@@ -18,6 +18,7 @@ from carespine.web.pages import (
     authorising,
     emergencies,
     launching,
+    passkey_pages,
     problems,
     provider_sign_in,
     second_factors,
@@ -31,6 +32,7 @@ from carespine.web.pages.product_source import ProductSource
 from carespine.web.pages.routing import page_routes
 from carespine.web.pages.sharing_choices import SharingChoices
 from carespine.web.pages.views import DemoSignIn, ProviderLink
+from carespine.web.settings import is_named
 
 if TYPE_CHECKING:
     from carespine.web.platform import Platform
@@ -52,6 +54,9 @@ class Connected:
 
     def providers(self) -> tuple[ProviderLink, ...]:
         return provider_sign_in.links(self.settings)
+
+    def offers_passkeys(self) -> bool:
+        return is_named(self.settings)
 
     def demo_sign_ins(self) -> tuple[DemoSignIn, ...]:
         """The demonstration's accounts, read each time: the demonstration writes them after the server starts."""
@@ -89,6 +94,7 @@ def routes(platform: Platform) -> list[Route]:
         *emergencies.routes(platform, view),
         *second_factors.routes(platform, view),
         *provider_sign_in.routes(platform, view),
+        *passkey_pages.routes(platform, view),
         *launching.routes(platform, view),
     ]
 

@@ -80,6 +80,7 @@ class _Front:
             next=onward,
             sign_ins=self.platform.demo_sign_ins(),
             providers=self.platform.providers(),
+            offers_passkeys=self.platform.offers_passkeys(),
         )
         self.platform.sessions.keep_token(response, token)
         return response

@@ -106,3 +106,6 @@ class Platform(Protocol):
 
     def providers(self) -> tuple[ProviderLink, ...]:
         """The providers that people can sign in through; none where none is configured."""
+
+    def offers_passkeys(self) -> bool:
+        """Whether people can sign in with a passkey at this server's address."""

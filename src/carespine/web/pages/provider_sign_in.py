@@ -131,7 +131,7 @@ class _Pages:
     async def _prove(self, request: Request) -> tuple[Account, str, str]:
         """Who comes back from the provider, at which level, and where they wanted to go."""
         told, own = request.query_params, self.provider.configuration
-        attempt = await self.connected.sessions.end(request, own.kind)
+        attempt = await self.connected.sessions.end(request, own.kind, told.get("state", ""))
         if attempt is None:
             raise Unauthenticated("This sign-in was not begun in this browser, has ended, or took too long.")
         if told.get("iss", own.issuer) != own.issuer:  # RFC 9207

@@ -9,7 +9,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from carespine.kernel.errors import Unauthenticated
-from carespine.security import second_factor
+from carespine.security import passkeys, second_factor
+from carespine.web.pages import passkey_pages
 from carespine.web.pages.forms import FieldError, Form
 from carespine.web.pages.problems import guarded
 from carespine.web.pages.rendering import page
@@ -38,7 +39,10 @@ class _SecondFactors:
     connected: Connected
 
     async def ask(self, request: Request) -> Response:
-        return await self._form(request, Form(), own_path(request.query_params.get("next", "")))
+        form = Form()
+        if request.query_params.get("passkey") == "refused":
+            form = Form({}, (FieldError("passkey", passkeys.REFUSED),))
+        return await self._form(request, form, own_path(request.query_params.get("next", "")))
 
     async def take(self, request: Request) -> Response:
         fields = await request.form(max_files=0, max_fields=10)
@@ -57,9 +61,13 @@ class _SecondFactors:
     async def _form(self, request: Request, form: Form, onward: str, status: int = 200) -> Response:
         async with self.platform.database.transaction() as tx:
             value = self.connected.sessions.cookie_of(request)
-            found = await second_factor.pending(tx, value, now=self.platform.clock()) if value else None
+            vault, now = self.platform.keys.vault, self.platform.clock()
+            found = await second_factor.pending(tx, vault, value, now=now) if value else None
         if found is None:
             return see_other("/sign-in")
+        asked = None
+        if found.passkeys:
+            asked = await passkey_pages.asked_second(self.platform, found.username, value, onward)
         return page(
             "second_factor.html",
             visitor=None,
@@ -67,5 +75,6 @@ class _SecondFactors:
             status=status,
             form=form,
             pending=found,
+            asked=asked,
             next=onward,
         )

@@ -21,7 +21,8 @@ Tone = Literal["good", "watch", "bad", "neutral", "info"]
 class Visitor:
     """Who is signed in. `csrf_token` belongs into every form; `patient_id` is set for a patient only.
 
-    `landing` is the page that the visitor starts from; `actor` is what the scoped door knows them by.
+    `landing` is the page that the visitor starts from; `actor` is what the scoped door knows them by; `has_passkeys`
+    says that they may add passkeys to their account.
     """
 
     kind: VisitorKind
@@ -33,6 +34,7 @@ class Visitor:
     actor: Actor | None = None
     patient_id: str | None = None
     signed_in: datetime | None = None
+    has_passkeys: bool = False
 
 
 @dataclass(frozen=True, slots=True)

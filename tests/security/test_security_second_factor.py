@@ -13,6 +13,7 @@ from oauth_people import Browser, Town, field_of, town
 from carespine.kernel.errors import Unavailable
 from carespine.security import second_factor
 from carespine.security.vault import Vault
+from carespine.web.pages import browser_sessions
 
 
 @pytest.fixture
@@ -102,6 +103,24 @@ async def test_the_cookie_changes_when_the_sign_in_is_whole(place: Town) -> None
         before = dict(browser.http.cookies)
         await enrol(place, browser)
         assert dict(browser.http.cookies)["carespine-session"] != before["carespine-session"]
+
+
+async def test_one_password_tried_on_many_names_is_slowed_down_known_or_not(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(browser_sessions, "_FAILURES_OF_AN_ADDRESS", 10)
+    monkeypatch.setattr(browser_sessions, "_FAILURES_OF_A_NAME", 3)
+    async with town(database_url, tmp_path) as small, small.browser() as browser:
+        for name in ("nobody", "desk"):
+            tried = [await browser.sign_in(name, "wrong password") for _ in range(4)]
+            assert [each.status_code for each in tried] == [401] * 3 + [429], "a name, known or not"
+            assert tried[-1].headers["retry-after"] == "60"
+        for number in range(4):
+            assert (await browser.sign_in(f"nobody-{number}", "wrong password")).status_code == 401
+        for name in ("ann", "nobody-known"):
+            assert (await browser.sign_in(name)).status_code == 429, "an address"
+        small.clock.forward(minutes=1)
+        assert (await browser.sign_in("ann")).status_code == 303
 
 
 async def test_a_secret_from_before_sealing_is_sealed_at_the_next_start_and_still_works(place: Town) -> None:

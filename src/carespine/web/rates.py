@@ -21,11 +21,24 @@ class Rates:
 
     def demand(self, key: str) -> None:
         """Count one try; raises TooMany, with Retry-After, where the bucket is empty."""
+        if self._take(key, 1) < 1:
+            raise TooMany("Too many tries from here; wait a minute.", headers={"Retry-After": "60"})
+
+    def check(self, key: str) -> None:
+        """Raise TooMany where the bucket is empty, and count nothing: for what counts only when it fails."""
+        if self._take(key, 0) < 1:
+            raise TooMany("Too many tries that failed; wait a minute.", headers={"Retry-After": "60"})
+
+    def count(self, key: str) -> None:
+        """Count one try that failed."""
+        self._take(key, 1)
+
+    def _take(self, key: str, number: int) -> float:
+        """What was left in the bucket before `number` is taken out of it."""
         now = self._clock().timestamp()
         left, at = self._buckets.pop(key, (float(self._per_minute), now))
         left = min(self._per_minute, left + max(0.0, now - at) * self._per_minute / 60)
-        self._buckets[key] = (max(left - 1, 0.0), now)
+        self._buckets[key] = (max(left - number, 0.0), now)
         if len(self._buckets) > _MOST_KEYS:
             self._buckets.popitem(last=False)
-        if left < 1:
-            raise TooMany("Too many tries from here; wait a minute.", headers={"Retry-After": "60"})
+        return left

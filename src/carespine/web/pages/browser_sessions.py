@@ -13,6 +13,7 @@ from carespine.security.federation import attempts
 from carespine.web.pages.directory import Directory
 from carespine.web.pages.formats import role
 from carespine.web.pages.views import Visitor, VisitorKind
+from carespine.web.rates import Rates
 from carespine.web.settings import is_named
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ _LANDINGS: dict[str, str] = {
     "administrator": "/admin/products",
     "officer": "/privacy/alerts",
 }
+# Ours: wrong passwords and codes in a minute, from one address (a practice is one) and for one name, known or not.
+# Few accounts lock before that: this stops whoever tries one password on many names.
+_FAILURES_OF_AN_ADDRESS, _FAILURES_OF_A_NAME = 60, 20
+_LONGEST_NAME = 64
 _KINDS: dict[str, VisitorKind] = {
     "patient": "patient",
     "practitioner": "practitioner",
@@ -47,6 +52,8 @@ class BrowserSessions:
         prefix = "__Host-" if self._secure else ""
         self._cookie, self._form_cookie = f"{prefix}carespine-session", f"{prefix}carespine-form"
         self._provider_cookie = f"{prefix}carespine-provider"
+        self._failures = Rates(platform.clock, per_minute=_FAILURES_OF_AN_ADDRESS)
+        self._guesses = Rates(platform.clock, per_minute=_FAILURES_OF_A_NAME)
 
     async def visitor(self, request: Request) -> Visitor | None:
         """The visitor, asked for once a request however many parts of the page want to know."""
@@ -97,6 +104,7 @@ class BrowserSessions:
     async def sign_in(
         self, request: Request, response: Response, *, user_name: str, password: str
     ) -> Visitor | None:
+        self._check_rates(request, user_name)
         refused: Unauthenticated | None = None
         value, settings = "", self._platform.settings
         async with self._platform.database.transaction() as tx:
@@ -113,6 +121,7 @@ class BrowserSessions:
             except Unauthenticated as error:
                 refused = error  # raised below, once the count of failures is stored
         if refused:
+            self._count_failure(request, user_name)
             await self._on_record(stranger(request), "login", detail=await self._known_name(user_name))
             raise refused
         self._keep(response, self._cookie, value)
@@ -136,14 +145,25 @@ class BrowserSessions:
             waiting = await second_factor.pending(tx, vault, value, now=now) if value else None
             if waiting is None or not compare_digest(waiting.csrf.encode(), token.encode()):
                 raise Unauthenticated("The sign-in has taken too long. Start again.")
+            self._check_rates(request, waiting.username)
             try:
                 fresh = await second_factor.confirm(tx, vault, value, code, now=now)
             except Unauthenticated as error:
                 refused = error  # raised below, once the count of failures is stored
         if refused:
+            self._count_failure(request, waiting.username)
             await self._on_record(stranger(request), "login", detail={"user-name": waiting.username})
             raise refused
         return await self.admit(request, response, fresh, second_factor="one-time code")
+
+    def _check_rates(self, request: Request, user_name: str) -> None:
+        """Raises TooMany, before anything is looked up: it says nothing of whether there is such an account."""
+        self._failures.check(f"{_address(request)}")
+        self._guesses.check(user_name[:_LONGEST_NAME].casefold())
+
+    def _count_failure(self, request: Request, user_name: str) -> None:
+        self._failures.count(f"{_address(request)}")
+        self._guesses.count(user_name[:_LONGEST_NAME].casefold())
 
     async def begin(self, response: Response, provider: str, onward: str) -> Attempt:
         """A sign-in at a provider: what is sent there, and the cookie that binds it to this browser."""

@@ -13,6 +13,7 @@ from test_devices_live import APP, House, house, sample
 
 from carespine.devices import live, live_store, publish, store, views
 from carespine.devices.models import SummaryView
+from carespine.devices.samples_in import Parser
 from carespine.kernel.ids import patient_key
 from carespine.security.actor import TREATMENT, system_job
 
@@ -119,3 +120,35 @@ async def test_a_kept_summary_is_the_one_worked_out_and_no_older_than_the_readin
     published = len(calls)
     assert await seen(house) is not None
     assert len(calls) == published
+
+
+ODD = (
+    {"value": "61"},
+    {"value": True},
+    {"value": 10**400},
+    {"value": None},
+    {"start": "2026-11-20T08:00:00Z"},
+    {"start": "2026-11-20T08:00:00.250+00:00"},
+    {"start": "2026-11-20T08:00:00+17:00"},
+    {"start": "2026-11-20 08:00:00+00:00"},
+    {"start": "2026-W47-5T08:00:00+00:00"},
+    {"start": "0001-01-01T00:00:00+15:00"},
+    {"start": "2026-11-20T08:00:00", "zone": "Europe/Paris"},
+    {"end": "2026-11-20T08:05:00-03:30"},
+    {"end": None},
+    {"unit": "furlong"},
+    {"device": {"app": "Band", "name": 7}},
+    {"device": None},
+    {"metric": "sleep", "value": "DEEP"},
+    {"action": "withdraw"},
+)
+
+
+def test_a_sample_read_in_the_quick_way_is_the_one_read_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = sample("heart-rate", 61, "/min", "2026-11-20T08:00:00+01:00")
+    batch = [{**plain, **change} for odd in ODD for change in ({}, odd, {"value": 62.5})]
+    quick = Parser(now=NOW, sent=None).parse(batch)
+    monkeypatch.setattr(Parser, "_quick", lambda *_: False)
+    full = Parser(now=NOW, sent=None).parse(batch)
+    assert quick == full
+    assert len(full.refused) > 4

@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from carespine.devices import erasure_store, live_store, publish, reasons, store
-from carespine.devices.merge import fresh_rows, merge
+from carespine.devices.merge import merge
 from carespine.devices.metrics import data_classes, metric
 from carespine.devices.naming import device_id, pressure_id, reading_ids
 from carespine.devices.pressures import DIASTOLIC, SYSTOLIC
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     from carespine.devices.ports import Door
 
 KIND = "publish-device-readings"
+_STORED: tuple[str, str | None] = ("stored", None)
+_DUPLICATE: tuple[str, str | None] = ("duplicate", None)
+# Ours: batches follow one another; the record is written once for all that come within this time.
+GATHER_S = 2.0
 _ALWAYS = -(2**62), 2**62
 Answer = dict[str, Any]
 
@@ -200,18 +205,20 @@ def _one_chunk(
     patient_id: str,
 ) -> None:
     of, kept = metric(chunk[0]), known.get(chunk, EMPTY)
-    actions = [found.actions.get(int(place), PUT) for place in places]
+    actions = (
+        [found.actions.get(int(place), PUT) for place in places] if found.actions else [PUT] * len(places)
+    )
     taking_back = np.array([action != PUT for action in actions])
     if taking_back.any():
         kept = _take_back(chunk, samples.take(taking_back), places[taking_back], found, work, kept)
         work.stale |= observations(patient_id, chunk, work.removed.get(chunk, EMPTY), known)
     adding = np.array([action != "withdraw" for action in actions])
     incoming, at = samples.take(adding), places[adding]
-    fresh = fresh_rows(kept, incoming, of)
-    work.outcomes.update(
-        (int(place), ("stored" if new else "duplicate", None)) for place, new in zip(at, fresh, strict=True)
-    )
     merged = merge(kept, incoming, of)
+    work.outcomes.update(
+        (place, _STORED if new else _DUPLICATE)
+        for place, new in zip(at.tolist(), merged.fresh.tolist(), strict=True)
+    )
     if len(merged.added) or chunk in work.removed:
         work.contents[chunk] = merged.samples
         _touch(work, chunk[0], merged.added)
@@ -281,7 +288,7 @@ async def follow(
     actor = actor_tree(system_job(JOB))
     request = {"patient": patient, "patientId": patient_id}
     job = jobs.NewJob(new_id(), KIND, owner, actor, TREATMENT, request)
-    await jobs.add(session.tx, job, now=session.clock())
+    await jobs.add(session.tx, job, now=session.clock(), after_s=GATHER_S)
     await bell.ring(session.tx, TOPIC)
 
 
@@ -322,11 +329,12 @@ def _answer(work: _Work, read: int, *, correction_ms: int) -> Answer:
             for one in reasons.as_reasons(reasons_found)
         ],
         "clockCorrectionMs": correction_ms,
-        "outcomes": [
-            {"status": work.outcomes[place][0]}
-            if work.outcomes[place][1] is None
-            else {"status": work.outcomes[place][0], "reason": work.outcomes[place][1]}
-            for place in range(read)
-        ],
+        "outcomes": [_told(*work.outcomes[place]) for place in range(read)],
         "replayed": False,
     }
+
+
+@cache
+def _told(status: str, reason: str | None) -> dict[str, str]:
+    """One outcome as the answer has it; only ever read."""
+    return {"status": status} if reason is None else {"status": status, "reason": reason}

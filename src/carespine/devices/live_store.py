@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from carespine.devices.chunks import pack
 from carespine.devices.metrics import metric
 from carespine.devices.samples import Samples
@@ -50,7 +52,7 @@ async def save_answer(
         client,
         idempotency_key,
         sha256,
-        json.dumps(made),
+        msgspec.json.encode(made).decode(),
         now,
         json.dumps(list(not_shared)),
     )

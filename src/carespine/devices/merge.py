@@ -12,11 +12,12 @@ from carespine.devices.samples import Bool, Samples, concatenate
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """All readings in order, those that are new, and how many were known already."""
+    """All readings in order, those that are new, and how many were known already; which of the incoming are new."""
 
     samples: Samples
     added: Samples
     duplicate: int
+    fresh: Bool
 
 
 def merge(known: Samples, incoming: Samples, metric: Metric) -> Merged:
@@ -29,9 +30,9 @@ def merge(known: Samples, incoming: Samples, metric: Metric) -> Merged:
     added = incoming if fresh.all() else incoming.take(fresh)
     together = concatenate([part for part in (known, added) if len(part)] or [known])
     if not len(added):
-        return Merged(known, added, len(incoming))
+        return Merged(known, added, len(incoming), fresh)
     order = np.lexsort((together.unit, together.value, together.end_ms, together.start_ms))
-    return Merged(together.take(order), added, len(incoming) - len(added))
+    return Merged(together.take(order), added, len(incoming) - len(added), fresh)
 
 
 def fresh_rows(known: Samples, incoming: Samples, metric: Metric) -> Bool:

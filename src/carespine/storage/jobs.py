@@ -57,11 +57,12 @@ class NewJob:
     request: dict[str, Any]
 
 
-async def add(tx: Connection, job: NewJob, *, now: datetime) -> None:
-    """Ask for a job, in the caller's transaction."""
+async def add(tx: Connection, job: NewJob, *, now: datetime, after_s: float = 0.0) -> None:
+    """Ask for a job, in the caller's transaction; nobody takes it before `after_s` seconds have passed."""
     await tx.execute(
-        "insert into job (id, kind, owner, actor, purpose, request, state, created) "
-        "values ($1, $2, $3, $4, $5, $6, 'waiting', $7)",
+        "insert into job (id, kind, owner, actor, purpose, request, state, created, lease_ends) "
+        "values ($1, $2, $3, $4, $5, $6, 'waiting', $7, "
+        "case when $8::float8 > 0 then now() + $8 * interval '1 second' end)",
         job.id,
         job.kind,
         job.owner,
@@ -69,6 +70,7 @@ async def add(tx: Connection, job: NewJob, *, now: datetime) -> None:
         job.purpose,
         json.dumps(job.request),
         now,
+        after_s,
     )
 
 

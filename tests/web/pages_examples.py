@@ -504,6 +504,13 @@ class ExampleProducts:
         row = replace(self.page.product, state=RESTRICTED)
         self.page = replace(self.page, product=row, decisions=())
 
+    async def waive(self, visitor, product_id, *, requirement, organisation, reason, until):
+        ends = datetime.combine(until, datetime.min.time(), UTC)
+        waived = views.Waived(
+            requirement, organisation or "Everywhere", reason, visitor.name, ends, holds=True
+        )
+        self.page = replace(self.page, waivers=(*self.page.waivers, waived))
+
     async def reinstate(self, visitor, product_id, *, reason):
         if reason == "no":
             raise Forbidden("Only another administrator may reinstate it.")

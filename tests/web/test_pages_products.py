@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from page_reader import PageReader
 from pages_client import client, page
-from pages_examples import ExamplePlatform, ExampleProducts
+from pages_examples import PRODUCT, ExamplePlatform, ExampleProducts
 
 pytestmark = pytest.mark.anyio
 
@@ -126,3 +128,25 @@ async def test_only_an_administrator_may_suspend():
         response = await browser.post(f"{DESK}/suspend", data={"csrf_token": "gp-token", "reason": "x"})
     assert response.status_code == 403
     assert platform.products.page.refused is None
+
+
+async def test_a_waiver_is_granted_with_an_end_and_shown_in_public():
+    product = replace(PRODUCT, waivable=(("SE-09", "SE-09 Penetration test"),))
+    platform = ExamplePlatform(products=ExampleProducts(page=product))
+    sent = {"csrf_token": "admin-token", "requirement": "SE-09", "organisation": "A81001", "until": "2027-03-31",
+            "grounds": "The test is booked for March."}  # fmt: skip
+    async with client("administrator", platform) as browser:
+        for name, wrong, message in (
+            ("requirement", "SE-05", "Choose a requirement that may be waived"),
+            ("organisation", "Z99999", "Choose everywhere, or an organisation that uses the product"),
+            ("until", "", "Enter the last day on which the waiver holds"),
+            ("grounds", " ", "Enter why it may be left unmet"),
+        ):
+            refused = await browser.post(f"{DESK}/waive", data={**sent, name: wrong})
+            assert refused.status_code == 400
+            assert message in PageReader(refused.text).words
+        response = await browser.post(f"{DESK}/waive", data=sent)
+        assert response.headers["location"] == f"{DESK}?done=waived"
+    public = (await page("/standards/products/pulse-diary", None, platform)).words
+    assert "In force until 31 March 2027" in public
+    assert "The test is booked for March." in public

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -26,20 +27,25 @@ def _by_version(report: Report) -> dict[str, list[str]]:
 
 @dataclass(frozen=True, slots=True)
 class Grounds:
-    """What a certificate rests on: the run, the SHA-256 of its report, and the level it reached."""
+    """What a certificate rests on: the run, the SHA-256 of its report, the level it reached, and the requirements
+    that it leaves unmet by waiver with the end of each. It expires with the first of these.
+    """
 
     report: Report
     run_id: str
     report_sha256: str
     level: str
+    waived: Mapping[str, datetime] = field(default_factory=dict)
 
 
 async def issue(
     tx: Connection, wanted: Application, grounds: Grounds, *, key: SigningKey, base_url: str, now: datetime
 ) -> store.StoredCertificate:
-    """Sign the certificate and keep it. It holds for CERTIFICATE_LIFETIME from the second it is issued."""
+    """Sign the certificate and keep it. It holds for CERTIFICATE_LIFETIME from the second it is issued,
+    or until the first of its waivers ends."""
     now = now.replace(microsecond=0)
-    index, name, expires = await store.next_index(tx), new_id(), now + lifecycle.CERTIFICATE_LIFETIME
+    index, name = await store.next_index(tx), new_id()
+    expires = min([now + lifecycle.CERTIFICATE_LIFETIME, *grounds.waived.values()]).replace(microsecond=0)
     report = grounds.report
     logged = await transparency.append(
         tx,
@@ -74,6 +80,8 @@ async def issue(
         "log": {"idx": logged, "uri": f"{base_url}/standards/log"},
         "status": {"status_list": {"idx": index, "uri": f"{base_url}/standards/status"}},
     }
+    if grounds.waived:
+        claims["waived"] = {each: int(end.timestamp()) for each, end in sorted(grounds.waived.items())}
     text = certificates.issue(claims, key)
     certificate = store.StoredCertificate(name, index, wanted.id, grounds.run_id, now, expires, text)
     await store.add_certificate(tx, certificate)

@@ -13,6 +13,7 @@ from carespine.standards.states import (
     CERTIFICATE_LIFETIME,
     DECIDING_TIME,
     EXPORT_TIME,
+    EXPORT_TIME_OF_RECORDS,
     EXTENSION,
     FIX_TIME,
     FLAKE_GUARD,
@@ -20,6 +21,7 @@ from carespine.standards.states import (
     PHASE_OUT_LEAST,
     PHASE_OUT_TIME,
     PLAN_TIME,
+    RECORD_PROFILES,
     REPLY_TIME,
     RESTRICTED_TIME,
     SUSPENSION_LIFETIME,
@@ -65,8 +67,9 @@ class CannotHappenError(ValueError):
 class Entry:
     """One line of the log: what happened, when, who did it and why.
 
-    `severity` (1 to 3) goes with a finding, a suspension or a phase-out; `until` with a hold or a phase-out;
-    `second` is the other person where a decision needs two.
+    `severity` (1 to 3) goes with a finding, a suspension or a phase-out; `until` with a hold, a phase-out, or a
+    certificate that rests on a waiver;
+    `second` is the other person where a decision needs two; `profile` is what an application is for.
     """
 
     event: Event
@@ -77,6 +80,7 @@ class Entry:
     severity: int | None = None
     until: datetime | None = None
     second: str | None = None
+    profile: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,7 @@ class Situation:
     `due` is when the state's own deadline passes; `lapses` when a suspension ends; `before` is the situation to
     which a suspension or an overturned decision returns. `found` says that the case is one of the authority's own,
     which no run of checks closes; `passed` is when a run last passed meanwhile. `confined` is a phase-out that began
-    without access: it gives no more than is needed to move the data.
+    without access: it gives no more than is needed to move the data. `keeps_records`: moving out takes longer.
     """
 
     state: State
@@ -104,6 +108,7 @@ class Situation:
     found: bool = False
     passed: datetime | None = None
     confined: bool = False
+    keeps_records: bool = False
     before: Situation | None = None
 
     @property
@@ -137,7 +142,7 @@ def first(entry: Entry) -> Situation:
     """The situation after the first line, which is always an application."""
     if entry.event is not Event.APPLY:
         raise CannotHappenError(f"a log begins with {Event.APPLY}, not with {entry.event}")
-    return Situation(State.APPLIED, entry.at, entry.reason)
+    return Situation(State.APPLIED, entry.at, entry.reason, keeps_records=entry.profile in RECORD_PROFILES)
 
 
 def after(before: Situation, entry: Entry) -> Situation:
@@ -210,7 +215,7 @@ def _stayed(before: Situation, entry: Entry) -> Situation:
     """The state is the same; some lines change what goes with it."""
     match entry.event:
         case Event.CERTIFY if before.state in _OPEN_CASE:
-            until = entry.at + CERTIFICATE_LIFETIME
+            until = _certified_until(entry)
             return replace(
                 before, certificate_id=entry.certificate_id, certificate_until=until, passed=entry.at
             )
@@ -222,7 +227,7 @@ def _stayed(before: Situation, entry: Entry) -> Situation:
                 since=entry.at,
                 reason=entry.reason,
                 certificate_id=entry.certificate_id,
-                certificate_until=entry.at + CERTIFICATE_LIFETIME,
+                certificate_until=_certified_until(entry),
             )
         case Event.REPLY:
             planned = before.since + PLAN_TIME
@@ -237,6 +242,12 @@ def _stayed(before: Situation, entry: Entry) -> Situation:
         case Event.HOLD if before.due is not None and entry.until is not None:
             return replace(before, due=max(before.due, entry.until))
     return before
+
+
+def _certified_until(entry: Entry) -> datetime:
+    """A certificate that rests on a waiver ends with it."""
+    until = entry.at + CERTIFICATE_LIFETIME
+    return min(until, entry.until) if entry.until else until
 
 
 def _paused(before: Situation, now: datetime) -> datetime | None:
@@ -264,7 +275,7 @@ def _moved(before: Situation, state: State, entry: Entry) -> Situation:
     severity = entry.severity or (before.severity if state not in _FRESH else _USUAL_SEVERITY)
     certificate, until = before.certificate_id, before.certificate_until
     if entry.event is Event.CERTIFY:
-        certificate, until = entry.certificate_id, entry.at + CERTIFICATE_LIFETIME
+        certificate, until = entry.certificate_id, _certified_until(entry)
     elif state in _FRESH or (state is State.TESTING and before.state is State.EXPIRED):
         certificate, until = None, None
     found = Situation(
@@ -279,6 +290,7 @@ def _moved(before: Situation, state: State, entry: Entry) -> Situation:
         found=state in _OPEN_CASE and (before.found or entry.event in (Event.FIND, Event.RESTRICT)),
         passed=before.passed if state in _OPEN_CASE else None,
         confined=entry.event is Event.PHASE_OUT and before.state in _WITHOUT_ACCESS,
+        keeps_records=before.keeps_records,
         before=None if state in _FRESH else replace(before, before=_kept(before)),
     )
     return replace(found, due=entry.until if entry.event is Event.PHASE_OUT and entry.until else _due(found))
@@ -296,7 +308,7 @@ def _due(situation: Situation) -> datetime | None:
         State.CAP_AGREED: FIX_TIME[situation.severity],
         State.RESTRICTED: RESTRICTED_TIME,
         State.PHASING_OUT: PHASE_OUT_TIME[situation.severity],
-        State.EXPORT_ONLY: EXPORT_TIME,
+        State.EXPORT_ONLY: EXPORT_TIME_OF_RECORDS if situation.keeps_records else EXPORT_TIME,
     }.get(situation.state)
     return situation.since + lasting if lasting else None
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from carespine.kernel.clock import fhir_instant
 from carespine.kernel.errors import NotFound
-from carespine.standards import certificates, lifecycle, store
+from carespine.standards import certificates, lifecycle, store, waiving
 from carespine.standards.keys import SigningKey
 from carespine.standards.lifecycle import Entry, Situation, State
 from carespine.standards.models import Application
+from carespine.standards.waivers import Waiver
 
 if TYPE_CHECKING:
     from carespine.storage.database import Connection
@@ -70,6 +71,7 @@ class Record:
     last_run: store.StoredRun | None
     certificate: store.StoredCertificate | None
     sites: tuple[store.Deployment, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
 
 
 async def rows(connection: Connection, *, now: datetime) -> list[Row]:
@@ -91,7 +93,8 @@ async def record(connection: Connection, application_id: str, *, now: datetime) 
         certificate = await store.certificate(connection, situation.certificate_id)
     last_run = await store.last_run(connection, application_id)
     sites = tuple(await store.deployments(connection, application_id))
-    return Record(Row(asked, situation), _steps(log), last_run, certificate, sites)
+    waivers = tuple(await waiving.of_product(connection, application_id))
+    return Record(Row(asked, situation), _steps(log), last_run, certificate, sites, waivers)
 
 
 def _steps(log: list[Entry]) -> tuple[Step, ...]:

@@ -16,7 +16,7 @@ from carespine.kernel.errors import CarespineError, Forbidden, Invalid, Misconfi
 from carespine.kernel.events import Announcer
 from carespine.security.actor import Actor
 from carespine.security.egress import Egress
-from carespine.standards import applying, catalogue, register, store, transparency
+from carespine.standards import applying, catalogue, register, store, transparency, waiving
 from carespine.standards.engine import config as run_config
 from carespine.standards.engine import html
 from carespine.standards.keys import SigningKey
@@ -98,6 +98,7 @@ def routes_of(standards: Standards) -> list[Route]:
         ("GET", "/standards/requirements", public.requirements),
         ("GET", "/standards/register", public.register),
         ("GET", "/standards/register/{id}", public.product),
+        ("GET", "/standards/waivers", public.waivers),
         ("GET", "/standards/certificates/{id}", public.certificate),
         ("GET", "/standards/status", public.status),
         ("GET", "/standards/jwks.json", public.jwks),
@@ -158,8 +159,14 @@ class _Public:
         run = found.last_run
         sites = [{"organisation": site.organisation, "area": site.area, "since": site.since.isoformat()}
                  for site in found.sites]  # fmt: skip
-        more = {"history": history, "sites": sites, "last_run": run.id if run else None}
+        waived = [waiving.tree(each, now) for each in found.waivers]
+        more = {"history": history, "sites": sites, "last_run": run.id if run else None, "waivers": waived}
         return JSONResponse({**found.row.tree(), **more})
+
+    async def waivers(self, _: Request) -> Response:
+        async with self._standards.database.connection() as connection:
+            found, now = await waiving.everywhere(connection), self._standards.clock()
+        return JSONResponse({"waivers": [waiving.tree(each, now) for each in found]})
 
     async def certificate(self, request: Request) -> Response:
         async with self._standards.database.connection() as connection:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -53,22 +53,24 @@ def exit_code(found: Verdict) -> int:
     return {Verdict.PASS: 0, Verdict.ERROR: 2}.get(found, 1)
 
 
-def decide(results: Sequence[CheckResult], *, required: Iterable[str]) -> Decision:
+def decide(
+    results: Sequence[CheckResult], *, required: Iterable[str], waived: Collection[str] = ()
+) -> Decision:
     """Certify where every MUST requirement of the profile was checked and met; otherwise refuse with reasons.
 
-    `required` are the ids of the profile's requirements. The level says how far: `core` is every MUST,
-    `full` is every SHOULD as well.
+    `required` are the ids of the profile's requirements; those of `waived` hold nothing up. The level says how
+    far: `core` is every MUST that is not waived, `full` is everything, SHOULD included.
     """
     checked = {result.requirement for result in results}
-    reasons = [f"{name} was not checked" for name in required if name not in checked]
+    reasons = [f"{name} was not checked" for name in required if name not in checked | {*waived}]
     reasons += [
         f"{result.requirement} {result.title}: {_words(result)}"
         for result in results
-        if result.level is Level.MUST and result.outcome not in _MET
+        if result.level is Level.MUST and result.outcome not in _MET and result.requirement not in waived
     ]
     if reasons:
         return Decision(certified=False, level=None, reasons=tuple(reasons))
-    full = all(result.outcome in _MET for result in results)
+    full = checked >= {*required} and all(result.outcome in _MET for result in results)
     return Decision(certified=True, level="full" if full else "core", reasons=())
 
 

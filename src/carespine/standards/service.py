@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
@@ -19,7 +19,19 @@ from carespine.kernel.events import Announcer
 from carespine.kernel.ids import new_id
 from carespine.security.actor import ADMINISTRATION
 from carespine.security.egress import Egress
-from carespine.standards import applying, catalogue, events, gates, issuing, lifecycle, rules, signing, store
+from carespine.standards import (
+    applying,
+    catalogue,
+    events,
+    gates,
+    issuing,
+    lifecycle,
+    rules,
+    signing,
+    store,
+    waivers,
+    waiving,
+)
 from carespine.standards.engine import html, runner
 from carespine.standards.engine.config import RunConfig
 from carespine.standards.engine.report import Report
@@ -181,7 +193,9 @@ class Standards:
         tx, run_id = session.tx, new_id()
         digest = sha256(documents["report.json"]).hexdigest()
         required = catalogue.profile(wanted.profile).requirements
-        decision = rules.decide(report.results, required=required)
+        waived = waivers.in_force(await waiving.of_product(tx, wanted.id), now=self.clock())
+        decision = rules.decide(report.results, required=required, waived=waived)
+        used = {each: end for each, end in waived.items() if each in _unmet(report, required)}
         if wanted.thumbprint not in report.published_keys:
             reason = (
                 "The service at the address does not publish the applicant's key at /.well-known/jwks.json"
@@ -212,13 +226,18 @@ class Standards:
         certificate = await issuing.issue(
             tx,
             wanted,
-            issuing.Grounds(report, run_id, digest, decision.level or ""),
+            issuing.Grounds(report, run_id, digest, decision.level or "", used),
             key=self.key,
             base_url=self.base_url,
             now=self.clock(),
         )
         reason = f"met every requirement of {report.profile} {report.profile_version}, level {decision.level}"
-        await self._add(tx, wanted, Event.CERTIFY, _SYSTEM, reason, run=run_id, certificate=certificate)
+        if used:
+            reason += f", by waiver without {', '.join(sorted(used))}"
+        resting = Ruling(reason, until=min(used.values())) if used else None
+        await self._add(
+            tx, wanted, Event.CERTIFY, _SYSTEM, reason, run=run_id, certificate=certificate, ruling=resting
+        )
         await self._audit(session, "C", "issue-certificate", wanted, certificate=certificate.id)
         issued = events.CertificateIssued(wanted, certificate.id, certificate.expires)
         await self.announcer.announce(session, issued)
@@ -420,6 +439,12 @@ def _documents(report: Report) -> dict[str, bytes]:
         "report.html": html.render(report).encode(),
         "evidence.jsonl": report.evidence.text().encode(),
     }
+
+
+def _unmet(report: Report, required: Iterable[str]) -> set[str]:
+    """The requirements that only a waiver can make up for."""
+    alone = rules.decide(report.results, required=required)
+    return {reason.split(" ", 1)[0] for reason in alone.reasons}
 
 
 async def standing(connection: Connection, client_id: str, *, now: datetime) -> Standing:

@@ -135,6 +135,7 @@ PHASE_OUT_TIME = {1: timedelta(days=90), 2: timedelta(days=365), 3: timedelta(da
 PHASE_OUT_LEAST = {1: timedelta(days=30), 2: timedelta(days=180), 3: timedelta(days=180)}
 EXPORT_TIME = timedelta(days=30)
 EXPORT_TIME_OF_RECORDS = timedelta(days=90)  # "90 for GP-type systems"
+RECORD_PROFILES = frozenset({"record-system"})  # whose data are the record itself
 SUSPENSION_LIFETIME = timedelta(days=14)
 APPEAL_TIME = timedelta(days=28)
 # lifecycle.md: "lodge 28, decide 28". An appeal that nobody has decided by then stays nothing any longer.

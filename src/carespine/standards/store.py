@@ -186,8 +186,9 @@ async def log(connection: Connection, application_id: str) -> list[Entry]:
 async def logs(connection: Connection, ids: Sequence[str]) -> dict[str, list[Entry]]:
     """The logs of several applications, each in order."""
     rows = await connection.fetch(
-        "select version, event, at, who, reason, certificate, severity, until, second from standards_event "
-        "where version = any($1::text[]) order by version, seq",
+        "select e.version, e.event, e.at, e.who, e.reason, e.certificate, e.severity, e.until, e.second, "
+        "case when e.event = 'apply' then v.profile end as profile from standards_event e "
+        "join standards_version v on v.id = e.version where e.version = any($1::text[]) order by e.version, e.seq",
         list(ids),
     )
     found: dict[str, list[Entry]] = {}
@@ -206,6 +207,7 @@ def _entry(row: asyncpg.Record) -> Entry:
         row["severity"],
         row["until"],
         row["second"],
+        row["profile"],
     )
 
 

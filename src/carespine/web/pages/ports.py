@@ -7,6 +7,7 @@ The methods raise the errors of `carespine.kernel.errors`; the pages turn them i
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Protocol
 
 from starlette.requests import Request
@@ -86,6 +87,16 @@ class Products(Protocol):
     async def reinstate(self, visitor: Visitor, product_id: str, *, reason: str) -> None: ...
     async def decide(
         self, visitor: Visitor, product_id: str, step: str, *, reason: str, severity: int | None
+    ) -> None: ...
+    async def waive(
+        self,
+        visitor: Visitor,
+        product_id: str,
+        *,
+        requirement: str,
+        organisation: str,
+        reason: str,
+        until: date,
     ) -> None: ...
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from carespine.kernel.errors import Forbidden, Invalid
-from carespine.standards import catalogue, register
+from carespine.standards import catalogue, register, waiving
 from carespine.standards.lifecycle import ALLOWED, TABLE, Event, Situation, State
 from carespine.standards.register import Record, Row
 from carespine.standards.service import Ruling
+from carespine.standards.waivers import Waiver, Wish
 from carespine.web.pages.product_words import STATES, area_of, as_requirement, decisions, outcome_words
 from carespine.web.pages.views import (
     Catalogue,
@@ -21,6 +24,7 @@ from carespine.web.pages.views import (
     RequirementArea,
     Transition,
     Visitor,
+    Waived,
 )
 
 if TYPE_CHECKING:
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
     from carespine.storage.database import Database
 
 _ACCESS = frozenset(ALLOWED)
+_LONDON = ZoneInfo("Europe/London")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +71,9 @@ class ProductSource:
 
     async def product(self, product_id: str) -> ProductPage:
         async with self.database.connection() as connection:
-            record = await register.record(connection, product_id, now=self.clock())
-        return _page(record)
+            now = self.clock()
+            record = await register.record(connection, product_id, now=now)
+        return _page(record, now)
 
     async def suspend(self, visitor: Visitor, product_id: str, *, reason: str) -> None:
         await self.standards.suspend(_administrator(visitor), product_id, reason=reason)
@@ -81,6 +87,20 @@ class ProductSource:
             raise Invalid("There is no such decision.") from error
         ruling = Ruling(reason, severity=severity)
         await self.standards.decide(_administrator(visitor), product_id, event, ruling)
+
+    async def waive(
+        self,
+        visitor: Visitor,
+        product_id: str,
+        *,
+        requirement: str,
+        organisation: str,
+        reason: str,
+        until: date,
+    ) -> None:
+        """The day named is the last on which it holds, by the time in London."""
+        wish = Wish(requirement, reason, end_of(until), organisation)
+        await waiving.grant(self.standards, _administrator(visitor), product_id, wish)
 
     async def reinstate(self, visitor: Visitor, product_id: str, *, reason: str) -> None:
         await self.standards.reinstate(_administrator(visitor), product_id, reason=reason)
@@ -112,9 +132,20 @@ def _row(row: Row) -> ProductRow:
     )
 
 
-def _page(record: Record) -> ProductPage:
+def end_of(day: date) -> datetime:
+    """The moment at which a day ends in London."""
+    return datetime.combine(day + timedelta(days=1), time(), _LONDON)
+
+
+def _waived(waiver: Waiver, now: datetime) -> Waived:
+    where = f"At {waiver.organisation}" if waiver.organisation else "Everywhere"
+    until = waiver.until
+    return Waived(waiver.requirement, where, waiver.reason, waiver.who, until, waiver.holds(now))
+
+
+def _page(record: Record, now: datetime) -> ProductPage:
     asked, situation, run = record.row.application, record.row.situation, record.last_run
-    profile = catalogue.profile(asked.profile)
+    profile, found = catalogue.profile(asked.profile), catalogue.requirements()
     certificate = record.certificate.id if record.certificate else None
     return ProductPage(
         product=_row(record.row),
@@ -136,6 +167,10 @@ def _page(record: Record) -> ProductPage:
         decisions=decisions(situation),
         sites=tuple(sorted({site.organisation for site in record.sites})),
         due=situation.due,
+        waivers=tuple(_waived(each, now) for each in record.waivers),
+        waivable=tuple(
+            (each, f"{each} {found[each].title}") for each in profile.requirements if found[each].waivable
+        ),
     )
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import date
 
+from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -40,6 +42,7 @@ def routes(platform: Platform) -> list[Route]:
             Route(f"{DESK}/{{product_id}}/suspend", desk.suspend, methods=["POST"]),
             Route(f"{DESK}/{{product_id}}/reinstate", desk.reinstate, methods=["POST"]),
             Route(f"{DESK}/{{product_id}}/decide", desk.decide, methods=["POST"]),
+            Route(f"{DESK}/{{product_id}}/waive", desk.waive, methods=["POST"]),
         ],
     )
 
@@ -122,6 +125,25 @@ class _Desk:
         await products.decide(visitor, product_id, step, reason=form.value("why"), severity=number)
         return see_other(f"{DESK}/{product_id}?done=decided")
 
+    async def waive(self, request: Request) -> Response:
+        """Let a requirement be unmet for a while: which, where, why and until which day."""
+        visitor = await require(self.platform, request, "administrator")
+        fields = await posted(self.platform, request)
+        products, product_id = self.platform.products, request.path_params["product_id"]
+        shown = await products.product(product_id)
+        form, until = _waiver_form(fields, shown)
+        if form.errors or until is None:
+            return _desk_page(visitor, shown, form, status=400)
+        await products.waive(
+            visitor,
+            product_id,
+            requirement=form.value("requirement"),
+            organisation=form.value("organisation"),
+            reason=form.value("grounds"),
+            until=until,
+        )
+        return see_other(f"{DESK}/{product_id}?done=waived")
+
     async def _decide(
         self, request: Request, verb: Callable[..., Awaitable[None]], *, missing: str, done: str
     ) -> Response:
@@ -133,6 +155,24 @@ class _Desk:
             return _desk_page(visitor, await self.platform.products.product(product_id), form, status=400)
         await verb(visitor, product_id, reason=form.value("reason"))
         return see_other(f"{DESK}/{product_id}?done={done}")
+
+
+def _waiver_form(fields: FormData, shown: ProductPage) -> tuple[Form, date | None]:
+    """The form of a waiver, and the last day on which it holds where that can be read."""
+    written = long_text(fields, "grounds", limit=REASON_LIMIT, required="Enter why it may be left unmet")
+    sent = {name: text(fields, name) for name in ("requirement", "organisation", "until")}
+    wrong, until = list(written.errors), None
+    if sent["requirement"] not in dict(shown.waivable):
+        wrong.append(FieldError("requirement", "Choose a requirement that may be waived"))
+    if sent["organisation"] and sent["organisation"] not in shown.sites:
+        wrong.append(
+            FieldError("organisation", "Choose everywhere, or an organisation that uses the product")
+        )
+    try:
+        until = date.fromisoformat(sent["until"])
+    except ValueError:
+        wrong.append(FieldError("until", "Enter the last day on which the waiver holds, such as 2027-03-31"))
+    return Form({**written.values, **sent}, tuple(wrong)), until
 
 
 def _desk_page(

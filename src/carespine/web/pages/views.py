@@ -268,6 +268,18 @@ class ProductRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Waived:
+    """A waiver as a page shows it; `where` is an ODS code or words for everywhere."""
+
+    requirement_id: str
+    where: str
+    reason: str
+    by: str
+    until: datetime
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ProductPage:
     """A product as the register shows it.
 
@@ -292,6 +304,8 @@ class ProductPage:
     sites: tuple[str, ...] = ()
     due: datetime | None = None
     contact: str | None = None
+    waivers: tuple[Waived, ...] = ()
+    waivable: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ attack: setup ## The whole attack pack, its matrix of 2,520 questions included
 
 check-security: setup ## bandit's rules, the boundaries, known faults of the locked packages
 	@$(BIN)/ruff check --select S src tools
-	@$(BIN)/pytest -q tests/security/test_security_one_door.py tests/standards/test_standards_egress.py
+	@$(BIN)/pytest -q tests/security/test_security_one_door.py tests/security/test_security_egress.py
 	@$(if $(OFFLINE),echo "Known faults of the packages were not looked up (OFFLINE).",$(BIN)/uv tool run --quiet pip-audit --disable-pip --require-hashes --requirement requirements.lock)
 
 bench: setup ## Every benchmark, one after the other

@@ -173,3 +173,17 @@ def test_every_image_says_what_it_shows(image: Path) -> None:
     named = {element.get("id"): element.text for tag in ("title", "desc") for element in root.iter(svg + tag)}
     assert labels
     assert all(named.get(label) for label in labels)
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs" / "security").glob("*.md")), ids=_name)
+def test_every_test_that_a_security_page_names_is_there(page: Path) -> None:
+    named = re.findall(r"`(tests/[\w/.]+)`", page.read_text(encoding="utf-8"))
+    assert not [name for name in named if not (ROOT / name).is_file()]
+
+
+def test_what_the_makefile_names_is_there() -> None:
+    named = re.findall(
+        r"(?:tests|tools|benchmarks)/[\w/]+\.py", (ROOT / "Makefile").read_text(encoding="utf-8")
+    )
+    assert named
+    assert not [name for name in named if not (ROOT / name).is_file()]

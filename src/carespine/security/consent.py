@@ -11,6 +11,7 @@ from carespine.fhir.search import moments
 from carespine.security.actor import TREATMENT
 from carespine.security.compartment import patient_key_of
 from carespine.storage.instants import FIRST, LAST, instant
+from carespine.storage.types import type_numbers
 
 if TYPE_CHECKING:
     from carespine.storage.database import Connection
@@ -21,8 +22,7 @@ _NARROWING = ("action", "code", "data", "dataPeriod", "securityLabel")
 # The rules of a patient ($1) that count for a recipient ($2) now ($3) and for a purpose ($4). A refusal to share with
 # anyone counts too, but not where the same Consent makes an exception for the recipient.
 _COUNTS = """patient = $1 and starts <= $3 and ends > $3 and purpose in ('*', $4) and (recipient = $2 or (
-    recipient = '*' and not permit and not exists (select 1 from consent_rule e where e.patient = $1
-    and e.consent = consent_rule.consent and e.recipient = $2 and e.permit)))"""
+    recipient = '*' and not permit and $2 <> all(exceptions)))"""
 _INHERITED = ("actor", "class", "period", "purpose", *_NARROWING)
 
 
@@ -110,9 +110,10 @@ async def file(tx: Connection, consent: dict[str, Any], *, deleted: bool = False
         key = (rule.recipient, rule.data_class, rule.purpose)
         if key not in merged or not rule.permit:  # within one Consent a refusal stands above a permission
             merged[key] = rule
+    excepted = sorted({rule.recipient for rule in merged.values() if rule.permit})
     await tx.executemany(
-        "insert into consent_rule (patient, consent, recipient, data_class, permit, starts, ends, purpose) "
-        "values ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "insert into consent_rule (patient, consent, recipient, data_class, permit, starts, ends, purpose, type, "
+        "exceptions) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         [
             (
                 patient,
@@ -123,6 +124,8 @@ async def file(tx: Connection, consent: dict[str, Any], *, deleted: bool = False
                 rule.starts,
                 rule.ends,
                 rule.purpose,
+                type_numbers().get(rule.data_class),
+                excepted,
             )
             for rule in merged.values()
         ],

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from carespine.kernel.ids import NOT_PATIENT_SCOPED
@@ -40,12 +41,10 @@ def rows(
     """
     if actor.kind in ("open", "system"):
         return _EVERYTHING
-    allowed = [name for name in type_numbers() if roles.allows(actor, name, interaction)]
-    directory = [type_number(name) for name in allowed if name in roles.DIRECTORY]
-    others = [type_number(name) for name in allowed if name not in roles.DIRECTORY]
+    allowed, directory, others = _types_for(actor, interaction)
     reach = (
-        f"(({alias}.patient = {NOT_PATIENT_SCOPED} and {alias}.type = any({arguments.add(directory)}::smallint[])) "
-        f"or ({alias}.patient <> {NOT_PATIENT_SCOPED} and {alias}.type = any({arguments.add(others)}::smallint[]) "
+        f"(({alias}.patient = {NOT_PATIENT_SCOPED} and {_of_types(arguments, directory, alias=alias)}) "
+        f"or ({alias}.patient <> {NOT_PATIENT_SCOPED} and {_of_types(arguments, others, alias=alias)} "
         f"and {patients(actor, arguments, alias=alias, now=now, purpose=purpose)})"
         f"{_own_subscriptions(actor, arguments, alias=alias, interaction=interaction)})"
     )
@@ -54,6 +53,34 @@ def rows(
         return reach
     within = scope_reach.condition(actor, arguments, alias=alias, letter=interaction, types=allowed)
     return f"({reach} and {within})"
+
+
+Types = tuple[tuple[str, ...], list[int], list[int]]
+
+
+def _types_for(actor: Actor, interaction: str) -> Types:
+    """The types that the actor's role and scopes allow: by name; by number those of the directory, and the others."""
+    return _types_of(
+        Actor(
+            actor.kind,
+            "",
+            "",
+            actor.role,
+            scopes=actor.scopes,
+            client="any" if actor.client else None,
+            context="any" if actor.context else None,
+            proxy=actor.proxy,
+        ),
+        interaction,
+    )
+
+
+@lru_cache(maxsize=1_024)
+def _types_of(like: Actor, interaction: str) -> Types:
+    """The same for everybody who is alike in all that decides it."""
+    allowed = tuple(name for name in type_numbers() if roles.allows(like, name, interaction))
+    directory = [type_number(name) for name in allowed if name in roles.DIRECTORY]
+    return allowed, directory, [type_number(name) for name in allowed if name not in roles.DIRECTORY]
 
 
 def _own_subscriptions(actor: Actor, arguments: Arguments, *, alias: str, interaction: str) -> str:
@@ -85,15 +112,21 @@ def _confidential(actor: Actor, arguments: Arguments, *, alias: str, locating: b
     if locating:
         return f"{label} and not {secret}"
     is_app = actor.kind == "app"
-    homes = _types(arguments, confidentiality.HOMES)
-    places = _types(arguments, confidentiality.PLACES_FOR_APPS if is_app else confidentiality.PLACES)
+    homes = _named_types(arguments, confidentiality.HOMES, alias=alias)
+    of_place = confidentiality.PLACES_FOR_APPS if is_app else confidentiality.PLACES
+    places = _named_types(arguments, of_place, alias=alias)
     registered = "false" if is_app else _related(actor, arguments, alias=alias, only=_REGISTERED)
-    of_place = f"{alias}.type = any({places}) and not {registered}"
-    return f"{label} and not (({alias}.type = any({homes}) or ({of_place})) and {secret})"
+    return f"{label} and not (({homes} or ({places} and not {registered})) and {secret})"
 
 
-def _types(arguments: Arguments, names: Iterable[str]) -> str:
-    return f"{arguments.add([type_number(name) for name in sorted(names)])}::smallint[]"
+def _named_types(arguments: Arguments, names: Iterable[str], *, alias: str) -> str:
+    return _of_types(arguments, [type_number(name) for name in sorted(names)], alias=alias)
+
+
+def _of_types(arguments: Arguments, numbers: list[int], *, alias: str) -> str:
+    """Whether a row is of one of these types. Within `coalesce` the planner does not estimate each of them, which
+    would take longer than many a search; how many rows there are it knows from the search."""
+    return f"coalesce({alias}.type = any({arguments.add(numbers)}::smallint[]), false)"
 
 
 def _but_emergencies(actor: Actor, arguments: Arguments, *, alias: str) -> str:
@@ -178,10 +211,7 @@ async def is_related(
 
 def _without_exception(rule: str, recipients: str) -> str:
     """Whether the Consent of a rule makes no exception for any of the recipients."""
-    return (
-        f"not exists (select 1 from consent_rule e where e.patient = {rule}.patient "  # noqa: S608
-        f"and e.consent = {rule}.consent and e.permit and e.recipient = any({recipients}::text[]))"
-    )
+    return f"not {rule}.exceptions && {recipients}::text[]"
 
 
 def _denied(
@@ -199,11 +229,10 @@ def _denied(
     """
     exception = f" and {_without_exception('d', but)}" if but else ""
     moment, why = arguments.add(now), arguments.add(purpose)
-    named = f"(select t.name from resource_type t where t.number = {alias}.type)"  # noqa: S608
     return (
         f"exists (select 1 from consent_rule d where d.patient = {alias}.patient and not d.permit "  # noqa: S608
         f"and d.recipient = any({recipients}::text[]) and d.starts <= {moment} and d.ends > {moment} "
-        f"and d.purpose in ('*', {why}) and d.data_class in ('{EVERY_CLASS}', {named}){exception})"
+        f"and d.purpose in ('*', {why}) and (d.data_class = '{EVERY_CLASS}' or d.type = {alias}.type){exception})"
     )
 
 
@@ -215,14 +244,13 @@ def _consented(actor: Actor, arguments: Arguments, *, alias: str, now: datetime,
     moment, recipients = arguments.add(now), arguments.add(known)
     patient_type, why = arguments.add(type_number("Patient")), arguments.add(purpose)
     is_patient = f"{alias}.type = {patient_type}"
-    named = f"(select t.name from resource_type t where t.number = {alias}.type)"  # noqa: S608
     return (
         f"coalesce((select bool_or(c.permit) and bool_and(c.permit or ({is_patient} "  # noqa: S608
         f"and c.data_class <> '{EVERY_CLASS}')) from consent_rule c where c.patient = {alias}.patient "
         f"and (c.recipient = any({recipients}::text[]) or (c.recipient = '{EVERYONE}' and not c.permit "
         f"and {_without_exception('c', recipients)})) "
         f"and c.starts <= {moment} and c.ends > {moment} and c.purpose in ('*', {why}) "
-        f"and ({is_patient} or c.data_class in ('{EVERY_CLASS}', {named}))), false)"
+        f"and ({is_patient} or c.data_class = '{EVERY_CLASS}' or c.type = {alias}.type)), false)"
     )
 
 

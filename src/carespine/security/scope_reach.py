@@ -41,17 +41,25 @@ def names(actor: Actor, resource_type: str, letter: str) -> bool:
 
 def condition(actor: Actor, arguments: Arguments, *, alias: str, letter: str, types: Iterable[str]) -> str:
     """A condition on `alias` (patient, type, rid, version) for what the scopes leave of the rows of `types`."""
-    groups: dict[tuple[bool, frozenset[int]], list[int]] = {}
-    for name in types:
-        for scope in in_force(actor):
-            if scope.covers(name, letter):
-                for wanted in _wanted(name, scope.query):
-                    groups.setdefault((scope.context == "patient", wanted), []).append(type_number(name))
     parts = [
-        _group(actor, arguments, alias, only_context, wanted, sorted(set(numbers)))
-        for (only_context, wanted), numbers in groups.items()
+        _group(actor, arguments, alias, only_context, wanted, numbers)
+        for only_context, wanted, numbers in _groups(tuple(in_force(actor)), letter, tuple(types))
     ]
     return f"({' or '.join(parts)})" if parts else "false"
+
+
+@lru_cache(maxsize=1_024)
+def _groups(
+    scopes_in_force: tuple[Scope, ...], letter: str, types: tuple[str, ...]
+) -> list[tuple[bool, frozenset[int], list[int]]]:
+    """The types by number that scopes leave in the same way: within the context only, and with one of some keys."""
+    found: dict[tuple[bool, frozenset[int]], set[int]] = {}
+    for name in types:
+        for scope in scopes_in_force:
+            if scope.covers(name, letter):
+                for wanted in _wanted(name, scope.query):
+                    found.setdefault((scope.context == "patient", wanted), set()).add(type_number(name))
+    return [(context, wanted, sorted(numbers)) for (context, wanted), numbers in found.items()]
 
 
 def _group(

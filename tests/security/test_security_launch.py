@@ -223,6 +223,24 @@ async def test_a_code_lives_for_a_minute_and_a_second_use_revokes_what_came_of_i
     assert (await place.redeem(late)).json()["error"] == "invalid_grant"
 
 
+async def test_a_public_app_need_not_name_itself_when_it_refreshes_and_others_must(place: Town) -> None:
+    held = await place.tokens("ann")
+    renewed = await place.token(grant_type="refresh_token", refresh_token=held["refresh_token"])
+    assert renewed.status_code == 200, renewed.text
+    assert renewed.json()["patient"] == "ann"
+    stolen = await place.token(grant_type="refresh_token", refresh_token=held["refresh_token"])
+    assert stolen.json()["error"] == "invalid_grant", "a second use ends it, whoever it was"
+    made_up = await place.token(grant_type="refresh_token", refresh_token="made up")
+    assert (made_up.status_code, made_up.json()["error"]) == (401, "invalid_client")
+    basic = {"authorization": "Basic " + base64.b64encode(f"clinic:{SECRET}".encode()).decode()}
+    code = await place.let_in("ann", client_id="clinic")
+    private = (await place.redeem(code, client_id=None, headers=basic)).json()
+    refused = await place.token(grant_type="refresh_token", refresh_token=private["refresh_token"])
+    assert (refused.status_code, refused.json()["error"]) == (401, "invalid_client")
+    nameless = await place.token(grant_type="authorization_code", code="x", redirect_uri=CALLBACK)
+    assert nameless.status_code == 401
+
+
 async def test_refresh_tokens_rotate_and_reuse_revokes_the_family(place: Town) -> None:
     first = await place.tokens("ann")
     refresh = {"grant_type": "refresh_token", "client_id": "charts"}

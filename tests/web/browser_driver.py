@@ -44,7 +44,7 @@ def chromium() -> Iterator[Browser]:
             args=[
                 "--no-sandbox",
                 "--disable-dev-shm-usage",
-                "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+                "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
             ],
         )
         try:
@@ -53,12 +53,17 @@ def chromium() -> Iterator[Browser]:
             browser.close()
 
 
-@contextmanager
-def served(app: Any) -> Iterator[str]:
-    """`app` on a free port of this machine; its address."""
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def served(app: Any, *, port: int | None = None) -> Iterator[str]:
+    """`app` on a port of this machine, a free one where none is given; its address."""
+    port = port or free_port()
     server = http_server(app)
     listening = socket.create_server(("127.0.0.1", port))
     thread = threading.Thread(target=lambda: asyncio.run(server._serve([listening])), daemon=True)

@@ -12,6 +12,7 @@ from urllib.parse import unquote_plus
 
 from carespine.kernel.errors import Unauthenticated
 from carespine.security import assertions, clients
+from carespine.security.oauth import store
 from carespine.security.token_error import TokenError
 
 if TYPE_CHECKING:
@@ -44,11 +45,21 @@ async def authenticate(
         return await _by_assertion(tx, form, audience=audience, now=now)
     if authorization:
         return await _by_secret(tx, form, authorization)
-    client_id = form.get("client_id", "")
+    client_id = form["client_id"] if "client_id" in form else await _holder(tx, form)
     found = await clients.find(tx, client_id)
     if not public or found is None or not found.enabled or found.method != "none" or "client_secret" in form:
         raise _refusal(_UNKNOWN, found)
     return found
+
+
+async def _holder(tx: Connection, form: Mapping[str, str]) -> str:
+    """Whose refresh token a request shows that names no client: a public app need not (SMART App Launch 2.2,
+    "Refresh access token"; RFC 6749 section 3.2.1). Empty where there is no such token.
+    """
+    if form.get("grant_type") != "refresh_token" or not form.get("refresh_token"):
+        return ""
+    row = await store.grant_of_refresh_token(tx, form["refresh_token"])
+    return str(row["client_id"]) if row else ""
 
 
 async def _by_assertion(tx: Connection, form: Mapping[str, str], *, audience: str, now: datetime) -> Client:

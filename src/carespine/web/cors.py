@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 EVERY_ORIGIN = "*"
 _METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 _REQUEST_HEADERS = (
-    b"authorization, accept, content-type, if-match, if-none-match, if-modified-since, if-none-exist, prefer, "
+    b"authorization, dpop, accept, content-type, if-match, if-none-match, if-modified-since, if-none-exist, prefer, "
     b"x-request-id, x-correlation-id"
 )
 _ANSWER_HEADERS = (

@@ -16,8 +16,10 @@ from test_devices_routes import APP, Parts
 
 from carespine.devices import live, live_routes, pace, reasons
 from carespine.devices.naming import device_id
+from carespine.devices.replying import task_of
 from carespine.devices.routes import routes
 from carespine.devices.shelf import StoreShelf
+from carespine.devices.views import summary_view
 from carespine.kernel.ids import patient_key
 from carespine.security.actor import TREATMENT, system_job
 from carespine.security.audit_log import AuditLog
@@ -322,3 +324,42 @@ async def test_the_summary_is_a_document_too(house: House) -> None:
     assert [section["title"] for section in document["section"]] == ["Report", "Weight"]
     assert document["section"][1]["entry"][0]["reference"].startswith("Observation/")
     assert document["status"] == "preliminary"
+
+
+def severe(hour: int) -> list[dict[str, Any]]:
+    """Two readings of 190/125, two minutes apart."""
+    return [
+        sample(f"blood-pressure-{part}", value, "mm[Hg]", start=f"2026-11-20T{hour:02d}:0{minute}:00+00:00")
+        for minute in (0, 2)
+        for part, value in (("systolic", 190), ("diastolic", 125))
+    ]
+
+
+async def test_a_red_flag_measured_after_the_answer_comes_to_the_inbox_again_and_only_once(
+    house: House,
+) -> None:
+    async def tasks() -> list[dict[str, Any]]:
+        async with house.door.enter(system_job("test"), purpose=TREATMENT) as session:
+            return (await session.search("Task", [("patient", "wearer")])).entries
+
+    await house.send(severe(7), "a")
+    await house.publish()
+    (first,) = await tasks()
+    assert first["priority"] == "urgent"
+    answered = {**first, "status": "completed", "executionPeriod": {"end": "2026-11-20T08:30:00+00:00"}}
+    async with house.door.enter(system_job("test"), purpose=TREATMENT) as session:
+        await session.update(answered)
+    await house.send([WEIGHT], "b")
+    await house.publish()
+    assert len(await tasks()) == 1, "what was answered does not come back"
+    await house.send(severe(9), "c")
+    await house.publish()
+    await house.send([sample("weight", 81, "kg", start="2026-11-20T10:00:00+00:00")], "d")
+    await house.publish()
+    waiting = [task for task in await tasks() if task["status"] == "requested"]
+    assert [task["priority"] for task in waiting] == ["urgent"]
+    assert waiting[0]["focus"] == first["focus"]
+    async with house.door.glance(system_job("test"), purpose=TREATMENT) as session:
+        open_task = await task_of(session, await summary_view(session, "wearer"))
+    assert open_task is not None
+    assert open_task["id"] == waiting[0]["id"]

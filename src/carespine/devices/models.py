@@ -130,8 +130,8 @@ class Result:
 
     `verdict` is a sentence for the clinician, `plain` one for the patient. With state `not-enough`,
     `missing` says what is still needed. `rule` names the guideline that produced it. `observation_id` is
-    the coded result in the record (None unless state is `ready`). `validation` says of each device whether it is
-    known to be validated, and who says so.
+    the coded result in the record (None unless state is `ready`). `urgent_at` is the moment of the reading that
+    makes it urgent. `validation` says of each device whether it is known to be validated, and who says so.
     """
 
     key: str
@@ -150,6 +150,7 @@ class Result:
     provenance: Provenance = field(default_factory=Provenance)
     observation_id: str | None = None
     urgent: str | None = None
+    urgent_at: datetime | None = None
     validation: tuple[str, ...] = ()
 
 

@@ -72,6 +72,11 @@ def task_id(patient_id: str, period: str) -> str:
     return stable_id("task", patient_id, period)
 
 
+def flagged_task_id(task: str, moment: str) -> str:
+    """The further Task for a red flag that was measured after a summary's Task was answered."""
+    return stable_id("flagged-task", task, moment)
+
+
 def result_id(patient_id: str, period: str, figure: str) -> str:
     """One coded number of a summary."""
     return stable_id("result", patient_id, period, figure)

@@ -21,6 +21,7 @@ from carespine.devices.naming import (
     composition_id,
     day_id,
     device_id,
+    flagged_task_id,
     reading_ids,
     report_id,
     task_id,
@@ -105,7 +106,9 @@ async def publish_summary(
     await _write(writer, [*report.result_observations(picture, found), document, composition])
     if made is not None:
         await _write(writer, [report.provenance(picture, made)])
-    await _ensure_task(writer, report.task(picture, found, practice=practice_of(person), now=now))
+    wanted = report.task(picture, found, practice=practice_of(person), now=now)
+    flagged = max((one.urgent_at for one in found if one.urgent_at is not None), default=None)
+    await _ensure_task(writer, wanted, flagged=flagged)
     return Published(picture, found, document["id"], task_id(patient_id, picture.period))
 
 
@@ -265,14 +268,27 @@ async def _stale_results(writer: Session, document: Tree) -> list[str]:
     return [name.removeprefix("Observation/") for name in dropped]
 
 
-async def _ensure_task(writer: Session, wanted: Tree) -> None:
-    """Exactly one Task: one that somebody has worked on stays as it is; a waiting one may become urgent."""
+async def _ensure_task(writer: Session, wanted: Tree, *, flagged: datetime | None) -> None:
+    """Exactly one Task: one that somebody has worked on stays as it is; a waiting one may become urgent.
+
+    A red flag that was measured after the answer gets a Task of its own, once: the answer did not know of it.
+    """
     try:
         current = await writer.read("Task", wanted["id"])
     except Gone:
         return
     except NotFound:
         await _write(writer, [wanted])
+        return
+    answered = current.get("executionPeriod", {}).get("end")
+    if (
+        current["status"] == "completed"
+        and flagged
+        and answered
+        and datetime.fromisoformat(answered) < flagged
+    ):
+        again = {**wanted, "id": flagged_task_id(wanted["id"], flagged.isoformat())}
+        await _ensure_task(writer, again, flagged=flagged)
         return
     if current["status"] == "requested" and wanted["priority"] == "urgent" != current.get("priority"):
         raised = {

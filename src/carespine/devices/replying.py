@@ -69,13 +69,23 @@ async def answer_summary(session: Session, summary: SummaryView | None, answer: 
 
 
 async def task_of(session: Session, summary: SummaryView | None) -> Tree | None:
-    """The practice's Task for the summary; None before there is one."""
+    """The practice's Task for the summary: one that waits for an answer before one that has it; None before any."""
     if summary is None or summary.task_id is None:
         return None
     try:
-        return await session.read("Task", summary.task_id)
+        task = await session.read("Task", summary.task_id)
     except (NotFound, Gone):
         return None
+    if task["status"] != "completed":
+        return task
+    asked = [
+        ("patient", summary.patient_id),
+        ("focus", f"DiagnosticReport/{summary.report_id}"),
+        ("_count", "50"),
+    ]
+    others = (await session.search("Task", asked)).entries
+    waiting = [one for one in others if one["status"] == "requested"]
+    return waiting[0] if waiting else max([task, *others], key=lambda one: str(one.get("lastModified", "")))
 
 
 async def messages(session: Session, patient_id: str) -> tuple[Message, ...]:

@@ -24,7 +24,7 @@ from carespine.devices.picture import Picture
 from carespine.devices.pressures import DIASTOLIC, SYSTOLIC, Pressure
 from carespine.devices.resolve import SAME_READING
 from carespine.devices.rules import blood_pressure as rules
-from carespine.devices.sections.common import Frame, change, figure, import_ids, target, zone_flags
+from carespine.devices.sections.common import Frame, change, figure, import_ids, instant, target, zone_flags
 
 FRAME = Frame("home-blood-pressure", "Home blood pressure", "Blood pressure at home", SYSTOLIC, rules.RULE)
 _MEANING = {
@@ -43,7 +43,10 @@ def section(picture: Picture) -> Result:
     readings = [pressure.on_the_wall() for pressure in picture.pressures]
     decided = rules.home_average(readings, age=picture.age, own_target=_own(picture))
     severe = rules.confirmed_severe(readings)
-    begun = replace(FRAME.empty(picture), series=_series(picture), urgent=None if severe is None else _URGENT)
+    begun = replace(FRAME.empty(picture), series=_series(picture))
+    if severe is not None:
+        moments = [one.start_ms for one in picture.pressures if one.on_the_wall() == severe]
+        begun = replace(begun, urgent=_URGENT, urgent_at=instant(max(moments)))
     if isinstance(decided, rules.NotEnough):
         week = picture.pressures[-len(rules.protocol_days(readings)) :]
         return replace(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 
 from carespine.devices.metrics import Metric, Unit, metric
@@ -89,6 +90,11 @@ def figure(
         target=target,
         standing=None if target is None else standing(shown, target),
     )
+
+
+def instant(moment_ms: int) -> datetime:
+    """A stored moment as an instant."""
+    return datetime.fromtimestamp(moment_ms / 1000, UTC)
 
 
 def target(picture: Picture, key: str, usual: Target) -> Target:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from carespine.devices.codes import local_result
 from carespine.devices.metrics import Unit, metric
@@ -10,7 +11,7 @@ from carespine.devices.models import Result, Target
 from carespine.devices.picture import Picture
 from carespine.devices.resolve import separate
 from carespine.devices.rules import peak_flow as rules
-from carespine.devices.sections.common import Frame, chart, figure, provenance, quality, written
+from carespine.devices.sections.common import Frame, chart, figure, instant, provenance, quality, written
 
 FRAME = Frame("peak-flow", "Peak flow", "Peak flow", "peak-flow", rules.RULE)
 _MEANING = {
@@ -62,6 +63,7 @@ def section(picture: Picture) -> Result:
                    target=Target(None, rules.VARIABLE, f"at most {rules.VARIABLE:.0f} %", rules.RULE))
         )  # fmt: skip
     share = written(decided.share, 0)
+    severe = decided.zone in ("severe", "life-threatening")
     return replace(
         begun,
         state="ready",
@@ -70,8 +72,14 @@ def section(picture: Picture) -> Result:
         plain=f"Your peak flow was {share} % of your best. "
         + ("That is good." if decided.zone == "good" else "Follow your asthma action plan."),
         figures=tuple(figures),
-        urgent=_URGENT if decided.zone in ("severe", "life-threatening") else None,
+        urgent=_URGENT if severe else None,
+        urgent_at=_latest(picture) if severe else None,
     )
+
+
+def _latest(picture: Picture) -> datetime:
+    """The moment of the latest reading."""
+    return instant(max(int(samples.start_ms.max()) for samples in picture.readings["peak-flow"].values()))
 
 
 def _by_day(picture: Picture) -> dict[int, list[float]]:

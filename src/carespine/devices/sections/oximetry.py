@@ -12,7 +12,16 @@ from carespine.devices.models import Result, Target
 from carespine.devices.picture import Picture
 from carespine.devices.rules import oximetry as rules
 from carespine.devices.samples import MINUTE_MS, Samples
-from carespine.devices.sections.common import Frame, chart, figure, provenance, quality, target, written
+from carespine.devices.sections.common import (
+    Frame,
+    chart,
+    figure,
+    instant,
+    provenance,
+    quality,
+    target,
+    written,
+)
 
 FRAME = Frame(
     "home-oximetry", "Oxygen saturation at home", "Blood oxygen at home", "oxygen-saturation", rules.RULE
@@ -34,7 +43,8 @@ def section(picture: Picture) -> Result:
         provenance=provenance(picture, FRAME.metric_key, found),
     )
     own = picture.thresholds.get("oxygen-usual")
-    decided = rules.assess(_by_hand(picture), usual=None if own is None else own.value)
+    moments = _by_hand(picture)
+    decided = rules.assess(list(moments), usual=None if own is None else own.value)
     if decided is None:
         sentence = (
             "Measure with a finger oximeter three times a day: a watch's own readings are no home oximetry."
@@ -67,6 +77,7 @@ def section(picture: Picture) -> Result:
             figure("oximetry-lowest", "Lowest of 7 days", decided.lowest_percent, unit=percent, codes=codes),
         ),
         urgent=_URGENT if low else None,
+        urgent_at=instant(moments[decided.latest]) if low else None,
     )  # fmt: skip
 
 
@@ -78,19 +89,20 @@ def _standing(decided: rules.HomeOximetry) -> str:
     return "Below the usual range, and repeated within the hour."
 
 
-def _by_hand(picture: Picture) -> list[rules.Oxygen]:
+def _by_hand(picture: Picture) -> dict[rules.Oxygen, int]:
+    """The readings a person took, each with its moment (ms since 1970)."""
     of = metric(FRAME.metric_key)
-    readings = []
+    readings: dict[rules.Oxygen, int] = {}
     for samples in picture.readings.get(FRAME.metric_key, {}).values():
         value = samples.canonical(of)
         plausible = samples.take((value >= of.bounds[0]) & (value <= of.bounds[1]))
         if len(plausible) and _is_by_hand(plausible):
-            readings += [
-                rules.Oxygen(_wall(int(start), int(offset)), float(percent))
+            readings |= {
+                rules.Oxygen(_wall(int(start), int(offset)), float(percent)): int(start)
                 for start, offset, percent in zip(
                     plausible.start_ms, plausible.offset_min, plausible.canonical(of), strict=True
                 )
-            ]
+            }
     return readings
 
 

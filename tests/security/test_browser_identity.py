@@ -238,5 +238,6 @@ def test_the_pages_of_signing_in_are_accessible_and_fit(browser: Browser, world:
     looked_at(page, "consent-staff", "Let Charts in?")
     page.goto("/practice/emergency")
     looked_at(page, "emergency", "Emergency access")
+    expect(page.get_by_text("The privacy officer is told at once")).to_be_visible()
     page.goto("/account/passkeys")
     looked_at(page, "passkeys", "Your passkeys")

@@ -22,11 +22,8 @@ from carespine.kernel.errors import Invalid
 
 JSON = {"content-type": "application/fhir+json", "accept": "application/fhir+json"}
 SERVERS_OWN = ("versionId", "lastUpdated")
-# What R4's own rules forbid: an element that must be there is not, or an id is longer than 64 letters. The two
-# Subscriptions are of R4's own kind; here they name a topic, and only the server says that one is in error.
+# What R4's own rules forbid: an element that must be there is not, or an id is longer than 64 letters.
 REFUSED = {
-    "Subscription-example",
-    "Subscription-example-error",
     "ImplementationGuide-fhir",
     "Questionnaire-qs1",
     *(f"SearchParameter-codesystem-extensions-CodeSystem-{name}" for name in ("author", "effective", "end")),

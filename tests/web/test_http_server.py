@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 from collections.abc import Iterator
@@ -73,4 +74,7 @@ def test_a_kept_connection_may_wait_for_its_next_request(port: int, monkeypatch:
 
 
 def test_what_is_not_http_is_refused(port: int) -> None:
-    assert _told(port, b"\x16\x03\x01\x00 hello\r\n\r\n").startswith(b"HTTP/1.1 400")
+    head, _, body = _told(port, b"\x16\x03\x01\x00 hello\r\n\r\n").partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400")
+    assert b"nosniff" in head
+    assert json.loads(body)["issue"][0]["code"] == "structure"

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import structlog
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from carespine.kernel.errors import Issue
+from carespine.spine.fhir_api import answer
 from carespine.web import app as application
 from carespine.web.settings import METRICS_VARIABLE
 
@@ -33,6 +37,9 @@ _MOST_HEAD_BYTES = 64 * 1024
 _BACKLOG = 2048
 # Requests make many small objects that die young; the usual 700 would look at all of them over and over.
 _COLLECT = (20_000, 20, 50)
+_log = structlog.get_logger("carespine.http")
+_NOT_HTTP = answer.outcome([Issue("structure", "This is not a request of HTTP/1.1 that is understood here.")])
+_TOO_MUCH = answer.outcome([Issue("too-long", "The head of a request holds 64 KiB at most.")])
 
 
 class Protocol(HttpToolsProtocol):
@@ -63,10 +70,17 @@ class Protocol(HttpToolsProtocol):
             self._head_bytes += len(data)
         super().data_received(data)
         if self._in_head and self._head_bytes > _MOST_HEAD_BYTES and not self.transport.is_closing():
-            self.transport.write(
-                b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-            )
-            self.transport.close()
+            self._refuse(b"431 Request Header Fields Too Large", _TOO_MUCH)
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(b"400 Bad Request", _NOT_HTTP)
+
+    def _refuse(self, status: bytes, body: bytes) -> None:
+        """What does not come as far as the application is answered here, as that would."""
+        head = f"content-type: {answer.CONTENT_TYPE}\r\ncontent-length: {len(body)}\r\n".encode()
+        safe = b"x-content-type-options: nosniff\r\ncache-control: no-store\r\nconnection: close\r\n\r\n"
+        self.transport.write(b"HTTP/1.1 " + status + b"\r\n" + head + safe + body)
+        self.transport.close()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -103,8 +117,23 @@ class Server(uvicorn.Server):
         yield
 
 
+class _Reporter(logging.Handler):
+    """What uvicorn says, as lines of our log. Of an error its kind: its text may hold what a patient is called."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        kind = record.exc_info[0] if record.exc_info else None
+        if kind is not None:
+            _log.error("server failed", error=kind.__name__)
+        elif record.levelno >= logging.ERROR:
+            _log.error("server failed", said=record.getMessage()[-2000:])
+
+
 def server(app: ASGIApp) -> Server:
     """A server for an application, not yet listening."""
+    for name in ("uvicorn", "uvicorn.error"):
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [], False
+    logging.getLogger("uvicorn.error").addHandler(_Reporter(logging.ERROR))
     return Server(
         uvicorn.Config(
             app,

@@ -199,6 +199,8 @@ def _profile_row(profile: Profile) -> tuple[str, str, str, str]:
 
 def _requirement(requirement: Requirement) -> list[str]:
     in_force = f"from {requirement.effective.isoformat()}"
+    if requirement.deprecated:
+        in_force += f", deprecated from {requirement.deprecated.isoformat()}"
     if requirement.retired:
         in_force += f" to {requirement.retired.isoformat()}"
     rows = [
@@ -210,6 +212,9 @@ def _requirement(requirement: Requirement) -> list[str]:
         ("Applies to", ", ".join(str(kind) for kind in requirement.applies_to)),
         ("Checked by", ", ".join(f"`{probe}`" for probe in requirement.probes)),
         ("A proof counts for", f"{requirement.evidence_days} days"),
+        ("Checked how", ", ".join(requirement.method)),
+        ("May be waived", "yes" if requirement.waivable else "no"),
+        ("Published", requirement.published.isoformat() if requirement.published else "no: a draft"),
         ("In force", in_force),
     ]
     heading = f"### {requirement.id} {requirement.title}"

@@ -17,10 +17,11 @@ from typer.testing import CliRunner
 
 from carespine.cli import app
 from carespine.fhir import codec
+from carespine.fhir.validation import validate
 from carespine.standards import catalogue
 from carespine.standards.engine.evidence import EvidenceLog
 from carespine.standards.engine.report import Report
-from carespine.standards.formats import REPORTS, fhir_report, junit, oscal, table
+from carespine.standards.formats import REPORTS, fhir_catalogue, fhir_report, junit, oscal, table
 from carespine.standards.models import CheckResult, Fault, Finding, Level, Outcome, Verdict
 
 AT = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
@@ -100,6 +101,28 @@ def test_a_test_report_keeps_the_structure_of_r4_and_says_how_it_ended():
     assert codec.decode(fhir_report.render(report()), "TestReport")["name"] == "device-app 1.0"
 
 
+@pytest.mark.parametrize("whole", [MIXED, report()], ids=["mixed", "empty"])
+def test_a_test_report_is_valid_by_every_rule_of_r4(whole):
+    found = validate(codec.decode(fhir_report.render(whole), "TestReport"))
+
+    assert [each for each in found if each.severity in ("error", "fatal")] == []
+
+
+def test_the_catalogue_as_fhir_is_valid_and_has_a_code_for_each_requirement():
+    bundle = codec.decode(fhir_catalogue.bundle(), "Bundle")
+    found = validate(bundle)
+
+    assert [each for each in found if each.severity in ("error", "fatal")] == []
+    [system, *sets] = [each["resource"] for each in bundle["entry"]]
+    assert [each["code"] for each in system["concept"]] == list(catalogue.requirements())
+    assert {each["name"] for each in sets} == {
+        "".join(part.title() for part in name.split("-")) for name in catalogue.profiles()
+    }
+    [records] = [each for each in sets if each["name"] == "RecordSystem"]
+    codes = [each["code"] for each in records["compose"]["include"][0]["concept"]]
+    assert codes == list(catalogue.profile("record-system").requirements)
+
+
 def identifiers(tree: Any) -> list[str]:
     if isinstance(tree, dict):
         own = [tree["uuid"]] if "uuid" in tree else []
@@ -135,7 +158,7 @@ def test_the_catalogue_reads_as_a_table_with_every_requirement():
     assert all(row["statement"] and row["source"] for row in rows)
 
 
-@pytest.mark.parametrize("form", ["csv", "json", "oscal"])
+@pytest.mark.parametrize("form", ["csv", "fhir", "json", "oscal"])
 def test_the_command_writes_the_catalogue(form):
     done = CliRunner().invoke(app, ["standards", "catalogue", "--format", form])
     assert done.exit_code == 0

@@ -108,6 +108,7 @@ class CatalogueFormat(StrEnum):
     """How the catalogue can be written."""
 
     CSV = "csv"
+    FHIR = "fhir"
     JSON = "json"
     OSCAL = "oscal"
 
@@ -115,14 +116,14 @@ class CatalogueFormat(StrEnum):
 @group.command("catalogue", epilog="Example:  carespine standards catalogue --format csv > standards.csv")
 def write_catalogue(
     form: Annotated[
-        CatalogueFormat, typer.Option("--format", help="csv, json or oscal.")
+        CatalogueFormat, typer.Option("--format", help="csv, fhir, json or oscal.")
     ] = CatalogueFormat.CSV,
 ) -> None:
     """Write the catalogue of requirements to standard output."""
     import msgspec
 
     from carespine.standards import catalogue
-    from carespine.standards.formats import oscal, table
+    from carespine.standards.formats import fhir_catalogue, oscal, table
 
     if form is CatalogueFormat.JSON:
         found = {
@@ -132,7 +133,12 @@ def write_catalogue(
         }
         body = msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n"
     else:
-        body = table.requirements() if form is CatalogueFormat.CSV else oscal.catalog() + b"\n"
+        written = {
+            CatalogueFormat.CSV: table.requirements,
+            CatalogueFormat.FHIR: fhir_catalogue.bundle,
+            CatalogueFormat.OSCAL: oscal.catalog,
+        }[form]()
+        body = written.rstrip(b"\n") + b"\n"
     sys.stdout.buffer.write(body)
 
 

@@ -79,4 +79,6 @@ async def run(context: Context) -> Finding:
             if not patients:
                 faults.append(fault("the identity's own patient was not found", answer))
             faults += [fault(text, answer) for patient in patients if (text := _fault(patient))]
+    if not tried:
+        return context.skipped("no identity of the configuration reads a patient freely")
     return context.judge(faults, tried=tried, came=f"{tried} Patients carried a valid number and its status")

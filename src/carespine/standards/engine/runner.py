@@ -166,17 +166,26 @@ async def _session(plan: Plan, evidence: EvidenceLog) -> AsyncIterator[Session]:
         recorder = Recorder(client, evidence, masker=Masker(plan.config.secrets), clock=plan.clock)
         base = plan.base_url.rstrip("/")
         session = Session(base, plan.config, recorder, client, evidence, plan.clock, plan.egress)
-        try:
-            session.discovery = await _discover(session)
-        except RefusedAddress:
-            raise
-        except httpx.TransportError as error:
-            raise NothingAnswers(f"nothing answers at {plan.base_url} ({type(error).__name__})") from error
+        session.discovery = await _first_answer(session)
         yield session
 
 
 def _trust(plan: Plan) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=plan.config.ca_file)
+
+
+async def _first_answer(session: Session) -> dict[str, Any]:
+    """What is discovered. Raises NothingAnswers where the service cannot be reached, by two of three tries."""
+    lost: list[httpx.TransportError] = []
+    while len(lost) < _MAJORITY:
+        try:
+            return await _discover(session)
+        except RefusedAddress:
+            raise
+        except httpx.TransportError as error:
+            lost.append(error)
+    told = f"nothing answers at {session.base_url} ({type(lost[-1]).__name__})"
+    raise NothingAnswers(told) from lost[-1]
 
 
 async def _discover(session: Session) -> dict[str, Any]:

@@ -51,10 +51,11 @@ check: setup ## Format, lint, types, layers, generated pages
 attack: setup ## The whole attack pack, its matrix of 2,520 questions included
 	@ATTACK=full $(BIN)/pytest -q tests/attack
 
-check-security: setup ## bandit's rules, the boundaries, known faults of the locked packages
+check-security: setup ## bandit's rules, the boundaries, known faults of the locked packages, sslyze
 	@$(BIN)/ruff check --select S src tools
-	@$(BIN)/pytest -q tests/security/test_security_one_door.py tests/security/test_security_egress.py
-	@$(if $(OFFLINE),echo "Known faults of the packages were not looked up (OFFLINE).",$(BIN)/uv tool run --quiet pip-audit --disable-pip --require-hashes --requirement requirements.lock)
+	@$(BIN)/pytest -q tests/security/test_security_one_door.py tests/security/test_security_egress.py tests/robustness/test_tls.py
+	@$(if $(OFFLINE),echo "Known faults of the packages were not looked up (OFFLINE).",$(BIN)/python tools/audit_packages.py requirements.lock)
+	@$(if $(OFFLINE),echo "TLS was not looked at by sslyze (OFFLINE).",$(BIN)/python tools/check_tls.py)
 
 bench: setup ## Every benchmark, one after the other
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-_READY = re.compile(rb"Carespine is ready: (http://\S+?) ")
+_READY = re.compile(rb"Carespine is ready: (https?://\S+?) ")
 
 
 @dataclass

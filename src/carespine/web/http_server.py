@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import logging
 import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -22,10 +24,12 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from carespine.kernel.errors import Issue
 from carespine.spine.fhir_api import answer
 from carespine.web import app as application
+from carespine.web import tls
 from carespine.web.settings import METRICS_VARIABLE
 
 if TYPE_CHECKING:
     import socket
+    import ssl
 
     from starlette.types import ASGIApp
     from uvicorn.config import Config
@@ -128,29 +132,30 @@ class _Reporter(logging.Handler):
             _log.error("server failed", said=record.getMessage()[-2000:])
 
 
-def server(app: ASGIApp) -> Server:
-    """A server for an application, not yet listening."""
+def server(app: ASGIApp, secure: ssl.SSLContext | None = None) -> Server:
+    """A server for an application, not yet listening; with a context it speaks TLS."""
     for name in ("uvicorn", "uvicorn.error"):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [], False
     logging.getLogger("uvicorn.error").addHandler(_Reporter(logging.ERROR))
-    return Server(
-        uvicorn.Config(
-            app,
-            loop="uvloop",
-            http=Protocol,
-            ws="websockets-sansio",
-            interface="asgi3",
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            backlog=_BACKLOG,
-            timeout_keep_alive=_KEPT_S,
-            timeout_graceful_shutdown=_END_WITHIN_S,
-        )
+    config = uvicorn.Config(
+        app,
+        loop="uvloop",
+        http=Protocol,
+        ws="websockets-sansio",
+        interface="asgi3",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        backlog=_BACKLOG,
+        timeout_keep_alive=_KEPT_S,
+        timeout_graceful_shutdown=_END_WITHIN_S,
     )
+    config.load()
+    config.ssl = secure
+    return Server(config)
 
 
 def work(listening: socket.socket, run: str, figures: str) -> None:
@@ -158,4 +163,11 @@ def work(listening: socket.socket, run: str, figures: str) -> None:
     os.environ[METRICS_VARIABLE] = figures
     gc.freeze()
     gc.set_threshold(*_COLLECT)
-    server(application.create(run)).run(sockets=[listening])
+    server(application.create(run), _secure(run)).run(sockets=[listening])
+
+
+def _secure(run: str) -> ssl.SSLContext | None:
+    settings = json.loads(run)["settings"]
+    if settings["tls_certificate"] is None:
+        return None
+    return tls.context(Path(settings["tls_certificate"]), Path(settings["tls_key"]))

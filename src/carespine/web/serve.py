@@ -6,14 +6,15 @@ import json
 import os
 import shutil
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 
 from carespine.kernel.errors import Misconfigured
-from carespine.web import processes
+from carespine.web import processes, tls
 from carespine.web.databases import database
 from carespine.web.keys import Keys
 from carespine.web.settings import METRICS_VARIABLE, Settings
@@ -27,6 +28,10 @@ _PORT_WITHIN_S = 5.0
 def serve(settings: Settings, *, on_ready: Callable[[str], None]) -> None:
     """Serve until a signal ends it; `on_ready(address)` is called once requests are answered."""
     settings = _with_port(settings)
+    if settings.tls_certificate and settings.tls_key:
+        tls.context(
+            settings.tls_certificate, settings.tls_key
+        )  # to say here what is wrong, not in each process
     figures = str(_metrics_folder(settings))
     os.environ[METRICS_VARIABLE] = figures  # the library of the metrics looks for it when it is imported
     processes.prepare()
@@ -74,7 +79,7 @@ def _announce(settings: Settings, on_ready: Callable[[str], None]) -> None:
     deadline = time.monotonic() + _READY_WITHIN_S
     while time.monotonic() < deadline:
         try:
-            if _is_ready(settings.host, settings.port):
+            if _is_ready(settings):
                 on_ready(settings.address)
                 return
         except (OSError, HTTPException):
@@ -82,10 +87,19 @@ def _announce(settings: Settings, on_ready: Callable[[str], None]) -> None:
         time.sleep(0.03)
 
 
-def _is_ready(host: str, port: int) -> bool:
-    asking = HTTPConnection(host, port, timeout=2)
+def _is_ready(settings: Settings) -> bool:
+    asking = _connection(settings)
     try:
         asking.request("GET", "/ready")
         return asking.getresponse().status == 200
     finally:
         asking.close()
+
+
+def _connection(settings: Settings) -> HTTPConnection:
+    """To this very server, whose certificate names its public address."""
+    if settings.tls_certificate is None:
+        return HTTPConnection(settings.host, settings.port, timeout=2)
+    unchecked = ssl.create_default_context()
+    unchecked.check_hostname, unchecked.verify_mode = False, ssl.CERT_NONE
+    return HTTPSConnection(settings.host, settings.port, timeout=2, context=unchecked)

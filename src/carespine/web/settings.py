@@ -55,8 +55,13 @@ class Settings(BaseSettings):
     port: int = Field(8600, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     workers: int = Field(1, ge=1, le=64, description="Number of server processes.")
     base_url: str = Field(
-        "", description="Public address of the server, without a final slash; http://HOST:PORT when empty."
+        "",
+        description="Public address of the server, without a final slash; http://HOST:PORT when empty, or https.",
     )
+    tls_certificate: Path | None = Field(
+        None, description="PEM file with the certificate and its chain, where the server ends TLS itself."
+    )
+    tls_key: Path | None = Field(None, description="PEM file with the certificate's private key.")
     open: bool = Field(
         False,
         description="FHIR without sign-in, for trying tools; refused on anything but a loopback address.",
@@ -237,10 +242,12 @@ class Settings(BaseSettings):
                 f"the demonstration is refused on {self.host}: its sign-ins are shown on the first page. "
                 "Listen on 127.0.0.1"
             )
-        if not is_loopback(self.host) and not self.base_url.startswith("https://"):
+        if (self.tls_certificate is None) is not (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key are set together or not at all")
+        if not is_loopback(self.host) and not self.address.startswith("https://"):
             raise ValueError(
-                f"listening on {self.host} needs a base_url that begins with https:// (TLS ends at a proxy): "
-                "tokens and records must not travel in the clear"
+                f"listening on {self.host} needs a base_url that begins with https:// (TLS ends at a proxy), or "
+                "tls_certificate and tls_key: tokens and records must not travel in the clear"
             )
         return self
 
@@ -262,7 +269,8 @@ class Settings(BaseSettings):
     @property
     def address(self) -> str:
         """The public address."""
-        return self.base_url or f"http://{self.host}:{self.port}"
+        scheme = "https" if self.tls_certificate else "http"
+        return self.base_url or f"{scheme}://{self.host}:{self.port}"
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:

@@ -62,7 +62,7 @@ async def add(tx: Connection, job: NewJob, *, now: datetime, after_s: float = 0.
     await tx.execute(
         "insert into job (id, kind, owner, actor, purpose, request, state, created, lease_ends) "
         "values ($1, $2, $3, $4, $5, $6, 'waiting', $7, "
-        "case when $8::float8 > 0 then now() + $8 * interval '1 second' end)",
+        "case when $8::float8 > 0 then clock_timestamp() + $8 * interval '1 second' end)",
         job.id,
         job.kind,
         job.owner,
@@ -103,9 +103,9 @@ async def latest(connection: Connection, kind: str, count: int) -> list[JobRow]:
 async def claim(connection: Connection, lease: str, kinds: list[str]) -> JobRow | None:
     """Take the oldest job that nobody is at work on, for as long as the lease lasts."""
     row = await connection.fetchrow(
-        f"update job set lease = $1, lease_ends = now() + $2 * interval '1 second', state = 'running', "  # noqa: S608
+        f"update job set lease = $1, lease_ends = clock_timestamp() + $2 * interval '1 second', state = 'running', "  # noqa: S608
         f"attempts = attempts + 1 where id = (select id from job where state in ('waiting', 'running') "
-        f"and (lease_ends is null or lease_ends < now()) and kind = any($3::text[]) "
+        f"and (lease_ends is null or lease_ends < clock_timestamp()) and kind = any($3::text[]) "
         f"order by created, id limit 1 for update skip locked) returning {_COLUMNS}",
         lease,
         LEASE_S,
@@ -118,7 +118,7 @@ async def renew(connection: Connection, job_id: str, lease: str) -> None:
     """Keep the lease; raises LeaseLost."""
     _held(
         await connection.fetchval(
-            "update job set lease_ends = now() + $3 * interval '1 second' "
+            "update job set lease_ends = clock_timestamp() + $3 * interval '1 second' "
             "where id = $1 and lease = $2 and state = 'running' returning true",
             job_id,
             lease,
@@ -134,7 +134,7 @@ async def checkpoint(tx: Connection, job_id: str, lease: str, progress: dict[str
     """
     _held(
         await tx.fetchval(
-            "update job set progress = $3, attempts = 1, lease_ends = now() + $4 * interval '1 second' "
+            "update job set progress = $3, attempts = 1, lease_ends = clock_timestamp() + $4 * interval '1 second' "
             "where id = $1 and lease = $2 and state = 'running' returning true",
             job_id,
             lease,
@@ -147,7 +147,8 @@ async def checkpoint(tx: Connection, job_id: str, lease: str, progress: dict[str
 async def postpone(connection: Connection, job_id: str, lease: str, *, seconds: float) -> None:
     """Let go of a job that met trouble, to be taken up again after a while."""
     await connection.execute(
-        "update job set lease = null, lease_ends = now() + $3 * interval '1 second' where id = $1 and lease = $2",
+        "update job set lease = null, lease_ends = clock_timestamp() + $3 * interval '1 second' "
+        "where id = $1 and lease = $2",
         job_id,
         lease,
         seconds,

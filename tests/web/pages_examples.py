@@ -482,8 +482,13 @@ class ExampleProducts:
     async def catalogue(self):
         return CATALOGUE
 
-    async def register(self):
-        return self.rows
+    async def register(self, *, kind="", state="", capability=""):
+        return tuple(each for each in self.rows if state in {"", each.state.code})
+
+    async def filters(self):
+        states = tuple((each.state.code, each.state.label) for each in self.rows)
+        kinds = (("device-app", "Device apps"),) if self.rows else ()
+        return views.RegisterFilters(kinds, states, ("readings",))
 
     async def product(self, product_id):
         if product_id != "pulse-diary":
@@ -518,12 +523,42 @@ class ExampleProducts:
 
 
 @dataclass
+class ExampleEstates:
+    rows: tuple[views.ProductRow, ...] = (PULSE, STEPLY)
+    held: tuple[views.EstateRow, ...] = (
+        views.EstateRow(PULSE, ("E54000008",), False, NOW, (("The certificate", NOW),), "Not rehearsed yet"),
+    )
+
+    async def choices(self):
+        return self.rows
+
+    async def adoptable(self):
+        return self.rows[:1]
+
+    async def compare(self, ids):
+        shown = views.Evidence("Passed", "good", "probe", NOW.date(), NOW.date())
+        products = tuple(views.ComparedProduct(each, "Device apps", ("readings",)) for each in self.rows)
+        return views.Comparison(
+            products, (views.ComparedLine("SE-05", "Clients prove who they are", "must", (shown, None)),)
+        )
+
+    async def estate(self, visitor):
+        return views.Estate("A81001", self.held)
+
+    async def adopt(self, visitor, product_id, *, area):
+        if area == "closed":
+            raise Conflict("The area has not accepted it.")
+        self.held = (*self.held, views.EstateRow(PULSE, (area,), False, None, (), "Not rehearsed yet"))
+
+
+@dataclass
 class ExamplePlatform:
     sign_ins: tuple[views.DemoSignIn, ...] = DEMO
     sessions: ExampleSessions = field(default_factory=ExampleSessions)
     practice: ExamplePractice = field(default_factory=ExamplePractice)
     patient: ExamplePatient = None  # type: ignore[assignment]
     products: ExampleProducts = field(default_factory=ExampleProducts)
+    estates: ExampleEstates = field(default_factory=ExampleEstates)
 
     def __post_init__(self):
         self.patient = self.patient or ExamplePatient(self.practice)

@@ -28,6 +28,9 @@ PAGES = [
     ("/me/sharing", "patient"),
     ("/admin/products", "administrator"),
     ("/admin/products/pulse-diary", "administrator"),
+    ("/standards/products/compare", None),
+    ("/standards/products/compare?product=a&product=b", None),
+    ("/estate", "administrator"),
 ]
 
 

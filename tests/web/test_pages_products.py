@@ -150,3 +150,38 @@ async def test_a_waiver_is_granted_with_an_end_and_shown_in_public():
     public = (await page("/standards/products/pulse-diary", None, platform)).words
     assert "In force until 31 March 2027" in public
     assert "The test is booked for March." in public
+
+
+async def test_the_register_is_narrowed_and_says_when_nothing_is_left():
+    read = await page("/standards/products?state=certified")
+    assert [tag.text for tag in read.all("tr")[1:] if "Pulse" in tag.text]
+    assert "No product is like that" in (await page("/standards/products?state=withdrawn")).words
+
+
+async def test_two_to_four_products_are_compared_on_evidence():
+    async with client() as browser:
+        few = await browser.get("/standards/products/compare?product=pulse-diary")
+        assert (few.status_code, "Choose 2 to 4 products" in few.text) == (400, True)
+        read = PageReader((await browser.get("/standards/products/compare?product=a&product=b")).text)
+    assert "by probe on 20 November 2026, counts until 20 November 2026" in read.words
+    assert "Does not apply" in read.words
+
+
+async def test_a_health_body_takes_up_a_product_and_sees_what_ends():
+    platform = ExamplePlatform()
+    async with client("administrator", platform) as browser:
+        sent = {"csrf_token": "admin-token", "product": "pulse-diary", "area": "E54000009"}
+        for wrong, words in (
+            ({"product": "steply"}, "Choose a product that may come to new organisations"),
+            ({"area": "x" * 41}, "40 characters or less"),
+            ({"area": "closed"}, "The area has not accepted it."),
+        ):
+            refused = await browser.post("/estate/adopt", data={**sent, **wrong})
+            assert refused.status_code == 400
+            assert words in PageReader(refused.text).words
+        assert (await browser.post("/estate/adopt", data=sent)).headers["location"] == "/estate?done=adopted"
+        read = PageReader((await browser.get("/estate?done=adopted")).text)
+    assert "in E54000009" in read.words
+    assert "The certificate: 20 November 2026" in read.words
+    async with client() as stranger:
+        assert (await stranger.get("/estate")).headers["location"] == "/sign-in?next=%2Festate"

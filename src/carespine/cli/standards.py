@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from carespine.standards.engine.runner import Plan
     from carespine.standards.impact import Affected, Change
     from carespine.standards.models import CheckResult
+    from carespine.standards.moving import Report as MoveReport
 
 group = typer.Typer(no_args_is_help=True, help="The open minimum standards as executable checks.")
 _EPILOG = (
@@ -194,6 +195,85 @@ def impact(
             f"{', '.join(each.requirements)}; {each.sites} site{'' if each.sites == 1 else 's'}"
         )
     typer.echo(f"{len(changes)} changes affect {len(affected)} registered product versions.")
+
+
+@group.command(
+    "compare-exports",
+    epilog="Example:  carespine standards compare-exports export-of-a/ export-of-b/ --keep 0199... "
+    "--organisation A81001 --target 'Other Record 2'",
+)
+def compare_exports(
+    left: Annotated[
+        Path, typer.Argument(exists=True, file_okay=False, help="What was exported from A: NDJSON files.")
+    ],
+    arrived: Annotated[
+        Path, typer.Argument(exists=True, file_okay=False, help="What B exports after it imported that.")
+    ],
+    keep: Annotated[
+        str, typer.Option(help="Keep the numbers in the register for this product.", show_default="no")
+    ] = "",
+    organisation: Annotated[
+        str, typer.Option(help="With --keep: the ODS code of the health body.", show_default="none")
+    ] = "",
+    target: Annotated[
+        str, typer.Option(help="With --keep: what it was imported into.", show_default="none")
+    ] = "",
+    data: DataOption = None,
+    database: DatabaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Prove that a health body can leave: compare what left A with what B has; exits 1 where they differ."""
+    from carespine.standards import moving
+
+    if keep and not (organisation.strip() and target.strip()):
+        raise typer.BadParameter("--keep goes with --organisation and --target")
+    report = moving.compare(moving.read_folder(left), moving.read_folder(arrived))
+    if keep:
+        asyncio.run(_keep(keep, organisation.strip(), target.strip(), report, data, database))
+    if as_json:
+        print_json(report.tree())
+    else:
+        for each in report.types:
+            differs = f"{len(each.missing)} missing, {len(each.altered)} altered, {len(each.added)} added"
+            typer.echo(
+                f"{each.type:<28} {each.exported:>9} left {each.imported:>9} arrived  "
+                f"{'equal' if each.equal else differs}"
+            )
+        typer.echo("Equal: nothing was lost." if report.equal else "Not equal.")
+    if not report.equal:
+        raise typer.Exit(1)
+
+
+async def _keep(
+    application: str,
+    organisation: str,
+    target: str,
+    report: MoveReport,
+    data: Path | None,
+    database: str | None,
+) -> None:
+    from carespine.security.actor import system_job
+    from carespine.standards import moving
+    from carespine.standards.routes import standards_of
+    from carespine.web import settings
+    from carespine.web.platform import Platform
+    from carespine.web.serve import database as opened
+
+    chosen = settings.load(data=data, database=database)
+    with opened(chosen) as url:
+        platform = Platform.build(chosen, url)
+        await platform.open()
+        try:
+            await moving.rehearsed(
+                standards_of(platform),
+                system_job("rehearse leaving"),
+                application,
+                organisation=organisation,
+                target=target,
+                report=report,
+            )
+        finally:
+            await platform.close()
 
 
 async def _affected(changes: Sequence[Change], data: Path | None, database: str | None) -> list[Affected]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from carespine.kernel.clock import fhir_instant
 from carespine.kernel.errors import NotFound
-from carespine.standards import certificates, lifecycle, store, waiving
+from carespine.standards import certificates, declaring, lifecycle, store, waiving
+from carespine.standards.declaring import NOTHING, Declaration
 from carespine.standards.keys import SigningKey
 from carespine.standards.lifecycle import Entry, Situation, State
 from carespine.standards.models import Application
@@ -72,6 +74,7 @@ class Record:
     certificate: store.StoredCertificate | None
     sites: tuple[store.Deployment, ...] = ()
     waivers: tuple[Waiver, ...] = ()
+    declared: Declaration = NOTHING
 
 
 async def rows(connection: Connection, *, now: datetime) -> list[Row]:
@@ -79,6 +82,27 @@ async def rows(connection: Connection, *, now: datetime) -> list[Row]:
     found = await store.applications(connection)
     logs = await store.logs(connection, [each.id for each in found])
     return [Row(each, lifecycle.replay(logs[each.id], now=now)) for each in found]
+
+
+def chosen(
+    rows: Sequence[Row],
+    declared: Mapping[str, Declaration],
+    *,
+    kind: str = "",
+    state: str = "",
+    capability: str = "",
+) -> list[Row]:
+    """The rows of one kind of service (a profile's name), one state, one declared capability; empty: of any."""
+
+    def fits(row: Row) -> bool:
+        said = declared.get(row.application.id, NOTHING)
+        return (
+            kind in {"", row.application.profile}
+            and state in {"", row.situation.state}
+            and (not capability or capability in said.capabilities)
+        )
+
+    return [row for row in rows if fits(row)]
 
 
 async def record(connection: Connection, application_id: str, *, now: datetime) -> Record:
@@ -94,7 +118,8 @@ async def record(connection: Connection, application_id: str, *, now: datetime) 
     last_run = await store.last_run(connection, application_id)
     sites = tuple(await store.deployments(connection, application_id))
     waivers = tuple(await waiving.of_product(connection, application_id))
-    return Record(Row(asked, situation), _steps(log), last_run, certificate, sites, waivers)
+    declared = (await declaring.declared(connection, [application_id])).get(application_id, NOTHING)
+    return Record(Row(asked, situation), _steps(log), last_run, certificate, sites, waivers, declared)
 
 
 def _steps(log: list[Entry]) -> tuple[Step, ...]:

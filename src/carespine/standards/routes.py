@@ -16,7 +16,16 @@ from carespine.kernel.errors import CarespineError, Forbidden, Invalid, Misconfi
 from carespine.kernel.events import Announcer
 from carespine.security.actor import Actor
 from carespine.security.egress import Egress
-from carespine.standards import applying, catalogue, register, store, transparency, waiving
+from carespine.standards import (
+    applying,
+    catalogue,
+    declaring,
+    estate,
+    register,
+    store,
+    transparency,
+    waiving,
+)
 from carespine.standards.engine import config as run_config
 from carespine.standards.engine import html
 from carespine.standards.keys import SigningKey
@@ -99,6 +108,8 @@ def routes_of(standards: Standards) -> list[Route]:
         ("GET", "/standards/register", public.register),
         ("GET", "/standards/register/{id}", public.product),
         ("GET", "/standards/waivers", public.waivers),
+        ("GET", "/standards/compare", public.compare),
+        ("GET", "/standards/estates/{organisation}", public.estate),
         ("GET", "/standards/certificates/{id}", public.certificate),
         ("GET", "/standards/status", public.status),
         ("GET", "/standards/jwks.json", public.jwks),
@@ -109,6 +120,7 @@ def routes_of(standards: Standards) -> list[Route]:
         ("GET", "/standards/runs/{id}/{name}", public.document),
         ("POST", "/standards/applications", supplier.apply),
         ("POST", "/standards/applications/{id}/run", supplier.run),
+        ("POST", "/standards/applications/{id}/declaration", supplier.declare),
         ("POST", "/standards/applications/{id}/reply", supplier.reply),
         ("POST", "/standards/applications/{id}/appeal", supplier.appeal),
     ]
@@ -141,10 +153,32 @@ class _Public:
         profiles = [msgspec.to_builtins(each) for each in catalogue.profiles().values()]
         return JSONResponse({"sha256": catalogue.digest(), "profiles": profiles, "requirements": found})
 
-    async def register(self, _: Request) -> Response:
+    async def register(self, request: Request) -> Response:
+        """All products, or those of one kind, state or capability (?kind=, ?state=, ?capability=)."""
+        asked = {name: request.query_params.get(name, "") for name in ("kind", "state", "capability")}
         async with self._standards.database.connection() as connection:
             rows = await register.rows(connection, now=self._standards.clock())
-        return JSONResponse({"products": [each.tree() for each in rows]})
+            said = await declaring.declared(connection, [each.application.id for each in rows])
+        found = register.chosen(rows, said, **asked)
+        trees = [
+            {**each.tree(), "declared": declaring.tree(said.get(each.application.id, declaring.NOTHING))}
+            for each in found
+        ]
+        return JSONResponse({"products": trees})
+
+    async def compare(self, request: Request) -> Response:
+        """Two to four products side by side on evidence (?product=, once for each)."""
+        async with self._standards.database.connection() as connection:
+            ids, now = request.query_params.getlist("product"), self._standards.clock()
+            found = await estate.compare(connection, ids, now=now)
+        return JSONResponse(found.tree(now))
+
+    async def estate(self, request: Request) -> Response:
+        """What a health body uses, and what of it lapses soon; deployments are public."""
+        async with self._standards.database.connection() as connection:
+            organisation, now = request.path_params["organisation"], self._standards.clock()
+            found = await estate.of(connection, organisation, now=now)
+        return JSONResponse({"organisation": organisation, "products": [each.tree() for each in found]})
 
     async def product(self, request: Request) -> Response:
         async with self._standards.database.connection() as connection:
@@ -160,7 +194,8 @@ class _Public:
         sites = [{"organisation": site.organisation, "area": site.area, "since": site.since.isoformat()}
                  for site in found.sites]  # fmt: skip
         waived = [waiving.tree(each, now) for each in found.waivers]
-        more = {"history": history, "sites": sites, "last_run": run.id if run else None, "waivers": waived}
+        more = {"history": history, "sites": sites, "last_run": run.id if run else None, "waivers": waived,
+                "declared": declaring.tree(found.declared)}  # fmt: skip
         return JSONResponse({**found.row.tree(), **more})
 
     async def waivers(self, _: Request) -> Response:
@@ -270,6 +305,15 @@ class _Supplier:
             _applicant(name, "supplier"), name, config=config, seed=told.get("seed", "")
         )
         return JSONResponse(_outcome(decided))
+
+    async def declare(self, request: Request) -> Response:
+        name = request.path_params["id"]
+        await self._demand_token(
+            request, name, "A declaration is sent with the token that the application was given."
+        )
+        said = declaring.read(await _body(request))
+        await declaring.declare(self._standards, _applicant(name, "supplier"), name, said)
+        return JSONResponse(declaring.tree(said))
 
     async def reply(self, request: Request) -> Response:
         return await self._answer(request, Event.REPLY)

@@ -26,6 +26,7 @@ from carespine.web.pages import (
 from carespine.web.pages.access_trail import AccessTrail
 from carespine.web.pages.browser_sessions import BrowserSessions
 from carespine.web.pages.directory import Directory
+from carespine.web.pages.estate_source import EstateSource
 from carespine.web.pages.patient_source import PatientSource
 from carespine.web.pages.practice_source import PracticeSource
 from carespine.web.pages.product_source import ProductSource
@@ -51,6 +52,7 @@ class Connected:
     practice: PracticeSource
     patient: PatientSource
     products: ProductSource
+    estates: EstateSource
 
     def providers(self) -> tuple[ProviderLink, ...]:
         return provider_sign_in.links(self.settings)
@@ -82,6 +84,7 @@ def connected(platform: Platform) -> Connected:
             products,
         ),
         products,
+        EstateSource(platform.database, platform.clock, products.standards),
     )
 
 

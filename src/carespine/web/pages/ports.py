@@ -6,7 +6,7 @@ The methods raise the errors of `carespine.kernel.errors`; the pages turn them i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Protocol
 
@@ -17,12 +17,15 @@ from carespine.devices.replying import Answer
 from carespine.web.pages.views import (
     AccessPage,
     Catalogue,
+    Comparison,
     DemoSignIn,
+    Estate,
     Inbox,
     ProductPage,
     ProductRow,
     ProviderLink,
     Readings,
+    RegisterFilters,
     ReviewState,
     SharingPage,
     SummaryPage,
@@ -81,7 +84,10 @@ class Patient(Protocol):
 
 class Products(Protocol):
     async def catalogue(self) -> Catalogue: ...
-    async def register(self) -> tuple[ProductRow, ...]: ...
+    async def register(
+        self, *, kind: str = "", state: str = "", capability: str = ""
+    ) -> tuple[ProductRow, ...]: ...
+    async def filters(self) -> RegisterFilters: ...
     async def product(self, product_id: str) -> ProductPage: ...
     async def suspend(self, visitor: Visitor, product_id: str, *, reason: str) -> None: ...
     async def reinstate(self, visitor: Visitor, product_id: str, *, reason: str) -> None: ...
@@ -100,6 +106,14 @@ class Products(Protocol):
     ) -> None: ...
 
 
+class Estates(Protocol):
+    async def choices(self) -> tuple[ProductRow, ...]: ...
+    async def adoptable(self) -> tuple[ProductRow, ...]: ...
+    async def compare(self, ids: Sequence[str]) -> Comparison: ...
+    async def estate(self, visitor: Visitor) -> Estate: ...
+    async def adopt(self, visitor: Visitor, product_id: str, *, area: str) -> None: ...
+
+
 class Platform(Protocol):
     """Everything the pages need."""
 
@@ -111,6 +125,8 @@ class Platform(Protocol):
     def patient(self) -> Patient: ...
     @property
     def products(self) -> Products: ...
+    @property
+    def estates(self) -> Estates: ...
 
     def demo_sign_ins(self) -> tuple[DemoSignIn, ...]:
         """The accounts that the first page prints; none unless the settings say demonstration."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from carespine.kernel.errors import Forbidden, Invalid
-from carespine.standards import catalogue, register, waiving
+from carespine.standards import catalogue, declaring, register, waiving
 from carespine.standards.lifecycle import ALLOWED, TABLE, Event, Situation, State
 from carespine.standards.register import Record, Row
 from carespine.standards.service import Ruling
@@ -21,6 +21,7 @@ from carespine.web.pages.views import (
     Choice,
     ProductPage,
     ProductRow,
+    RegisterFilters,
     RequirementArea,
     Transition,
     Visitor,
@@ -54,10 +55,29 @@ class ProductSource:
         areas = tuple(RequirementArea(name, tuple(items)) for name, items in found.items())
         return Catalogue(catalogue.digest()[:12], areas)
 
-    async def register(self) -> tuple[ProductRow, ...]:
+    async def register(
+        self, *, kind: str = "", state: str = "", capability: str = ""
+    ) -> tuple[ProductRow, ...]:
         async with self.database.connection() as connection:
             rows = await register.rows(connection, now=self.clock())
-        return tuple(_row(row) for row in rows)
+            said = await declaring.declared(connection, [each.application.id for each in rows])
+        return tuple(
+            product_row(row)
+            for row in register.chosen(rows, said, kind=kind, state=state, capability=capability)
+        )
+
+    async def filters(self) -> RegisterFilters:
+        """What the register can be narrowed to now."""
+        async with self.database.connection() as connection:
+            rows = await register.rows(connection, now=self.clock())
+            said = await declaring.declared(connection, [each.application.id for each in rows])
+        kinds = sorted({each.application.profile for each in rows})
+        states = [state for state in STATES if any(each.situation.state is state for each in rows)]
+        return RegisterFilters(
+            tuple((each, catalogue.profile(each).title) for each in kinds),
+            tuple((str(state), STATES[state].label) for state in states),
+            tuple(sorted({each for one in said.values() for each in one.capabilities})),
+        )
 
     async def certified_apps(self) -> tuple[Choice, ...]:
         """The apps that may connect now, by client id."""
@@ -118,7 +138,8 @@ def _administrator(visitor: Visitor) -> Actor:
     return visitor.actor
 
 
-def _row(row: Row) -> ProductRow:
+def product_row(row: Row) -> ProductRow:
+    """A product as lists show it."""
     asked, situation = row.application, row.situation
     until = situation.certificate_until
     return ProductRow(
@@ -148,7 +169,7 @@ def _page(record: Record, now: datetime) -> ProductPage:
     profile, found = catalogue.profile(asked.profile), catalogue.requirements()
     certificate = record.certificate.id if record.certificate else None
     return ProductPage(
-        product=_row(record.row),
+        product=product_row(record.row),
         description=f"Asked to be certified as: {profile.title}.",
         history=tuple(
             Transition(STATES[step.state], step.entry.at, step.entry.who, _sentence(step.entry.reason))
@@ -167,6 +188,9 @@ def _page(record: Record, now: datetime) -> ProductPage:
         decisions=decisions(situation),
         sites=tuple(sorted({site.organisation for site in record.sites})),
         due=situation.due,
+        capabilities=record.declared.capabilities,
+        dependencies=record.declared.dependencies,
+        contacts=tuple(sorted(record.declared.contacts.items())),
         waivers=tuple(_waived(each, now) for each in record.waivers),
         waivable=tuple(
             (each, f"{each} {found[each].title}") for each in profile.requirements if found[each].waivable

@@ -58,11 +58,14 @@ class _Public:
 
     async def register(self, request: Request) -> Response:
         visitor = await self.platform.sessions.visitor(request)
+        asked = {name: request.query_params.get(name, "") for name in ("kind", "state", "capability")}
         return page(
             "standards/register.html",
             visitor=visitor,
             current=REGISTER,
-            products=await self.platform.products.register(),
+            products=await self.platform.products.register(**asked),
+            filters=await self.platform.products.filters(),
+            asked=asked,
             base=REGISTER,
             heading="Register of products",
             lede=_PUBLIC_LEDE,

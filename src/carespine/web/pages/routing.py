@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.routing import Route
 
-from carespine.web.pages import front, patient, practice, products
+from carespine.web.pages import estates, front, patient, practice, products
 from carespine.web.pages.ports import Platform
 
 
@@ -14,5 +14,6 @@ def page_routes(platform: Platform) -> list[Route]:
         *front.routes(platform),
         *practice.routes(platform),
         *patient.routes(platform),
+        *estates.routes(platform),  # before the products: "compare" is no product
         *products.routes(platform),
     ]

@@ -268,6 +268,74 @@ class ProductRow:
 
 
 @dataclass(frozen=True, slots=True)
+class RegisterFilters:
+    """What the register can be narrowed to: pairs of a value and its words."""
+
+    kinds: tuple[tuple[str, str], ...] = ()
+    states: tuple[tuple[str, str], ...] = ()
+    capabilities: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one product has shown for one requirement: `how` is by probe, document or attestation."""
+
+    outcome: str
+    tone: Tone
+    how: str
+    on: date | None
+    until: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedLine:
+    """One requirement across the products; a cell is None where a product's profile does not ask for it."""
+
+    requirement_id: str
+    title: str
+    level: str
+    cells: tuple[Evidence | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedProduct:
+    """The head of a column."""
+
+    product: ProductRow
+    kind: str
+    capabilities: tuple[str, ...] = ()
+    dependencies: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two to four products side by side."""
+
+    products: tuple[ComparedProduct, ...]
+    lines: tuple[ComparedLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EstateRow:
+    """A product that the health body uses; `lapses` are what ends within 90 days, and when."""
+
+    product: ProductRow
+    areas: tuple[str, ...]
+    leaving: bool
+    deadline: datetime | None
+    lapses: tuple[tuple[str, datetime], ...]
+    moved: str
+
+
+@dataclass(frozen=True, slots=True)
+class Estate:
+    """All that one health body uses."""
+
+    organisation: str
+    rows: tuple[EstateRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Waived:
     """A waiver as a page shows it; `where` is an ODS code or words for everywhere."""
 
@@ -305,6 +373,9 @@ class ProductPage:
     due: datetime | None = None
     contact: str | None = None
     waivers: tuple[Waived, ...] = ()
+    capabilities: tuple[str, ...] = ()
+    dependencies: tuple[str, ...] = ()
+    contacts: tuple[tuple[str, str], ...] = ()
     waivable: tuple[tuple[str, str], ...] = ()
 
 

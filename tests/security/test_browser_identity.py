@@ -9,6 +9,7 @@ import subprocess
 import tarfile
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -79,7 +80,8 @@ def world(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) 
             "nhs_login_issuer": provider.issuer,
             "nhs_login_client_id": "carespine",
         }
-        asyncio.run(_furnish(url, folder, app, settings))
+        with ThreadPoolExecutor(1) as apart:  # the browser's driver keeps a loop in this thread
+            apart.submit(lambda: asyncio.run(_furnish(url, folder, app, settings))).result()
         platform = Platform.build(Settings(data=folder, **settings), url)
         with served(build(platform), port=port):
             yield World(settings["base_url"], app, provider)

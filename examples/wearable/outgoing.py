@@ -151,6 +151,10 @@ class Outgoing:
         self.token = (given["access_token"], time.time() + int(given["expires_in"]))
         return None
 
+    def proof(self, audience: str) -> str:
+        """What shows, at `audience`, that the key is ours."""
+        return self._assertion({"client_id": self.client_id, "token_url": audience})
+
     def _assertion(self, settings: dict[str, str]) -> str:
         now = int(time.time())
         claims = {

@@ -190,7 +190,7 @@ def _public(parts: Service) -> list[Route]:
 
 
 def description(parts: Service) -> dict[str, Any]:
-    """The app as it introduces itself: the body of an application for a certificate."""
+    """The app as it introduces itself: the body of an application for a certificate, but for the proof."""
     return {
         "supplier": f"{parts.product} Ltd",
         "product": parts.product,
@@ -220,6 +220,16 @@ def _operator(parts: Service) -> list[Route]:
             raise Refusal(
                 502, "transient", f"Carespine cannot be reached there ({type(error).__name__})"
             ) from error
+
+    async def application(request: Request) -> Response:
+        """The body of an application at a platform, with the proof that our key is ours."""
+        known(request)
+        try:
+            platform = str(json.loads(await request.body())["platform"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise Refusal(400, "invalid", "name the platform: its address") from error
+        proof = parts.outgoing.proof(f"{platform}/standards/applications")
+        return JSONResponse({**description(parts), "proof": proof})
 
     async def export(request: Request) -> Response:
         known(request)
@@ -262,6 +272,7 @@ def _operator(parts: Service) -> list[Route]:
                              "streams": [each.status() for each, _ in streams]})  # fmt: skip
 
     return [
+        Route("/application", application, methods=["POST"]),
         Route("/connect", connect, methods=["POST"]),
         Route("/patients/{number}/exports", export, methods=["POST"]),
         Route("/patients/{number}/streams", stream, methods=["POST"]),

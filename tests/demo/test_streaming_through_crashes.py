@@ -96,7 +96,7 @@ def stage(tmp_path: Path) -> Iterator[tuple[Server, App]]:
 
 def certify(server: Server, app: App) -> None:
     with httpx.Client(base_url=server.address, timeout=120, trust_env=False) as client:
-        applied = client.post("/standards/applications", json=app.application).json()
+        applied = client.post("/standards/applications", json=app.application(server.address)).json()
         ran = client.post(
             f"/standards/applications/{applied['id']}/run",
             json={"config": app.sandbox},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 
 import httpx
 import pytest
+from applicants import proof_of
+from joserfc.jwk import ECKey
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 sys.path.insert(0, str(EXAMPLES))
@@ -91,10 +94,18 @@ class App:
     def operator(self) -> dict[str, str]:
         return {"authorization": f"Bearer {self.about['operator_token']}"}
 
-    def application(self, **over: object) -> dict[str, Any]:
-        """The body of an application for a certificate."""
+    @property
+    def key(self) -> ECKey:
+        """The key that the app keeps in its folder."""
+        return ECKey.import_key(json.loads((self.data / "key.json").read_text()))
+
+    def application(
+        self, *, key: ECKey | None = None, at: float | None = None, **over: Any
+    ) -> dict[str, Any]:
+        """The body of an application for a certificate, proved with the app's key, or with another."""
         own = {name: value for name, value in self.about.items() if name not in {"address", "operator_token"}}
-        return {**own, **over}
+        wish: dict[str, Any] = {**own, **over}
+        return {"proof": proof_of(wish["client_id"], key or self.key, at=at or time.time()), **wish}
 
 
 def _run(name: str, data: Path) -> Iterator[App]:

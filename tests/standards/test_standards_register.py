@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ import asyncpg
 import httpx
 import msgspec
 import pytest
+from applicants import proof_of
 from joserfc import jws
 from joserfc.jwk import ECKey
 from starlette.applications import Starlette
@@ -185,9 +187,9 @@ async def test_the_loose_app_is_refused_with_its_three_faults(world, loose_band)
 
 
 async def test_a_certificate_goes_to_the_key_that_the_service_publishes(world, steady_band):
-    stranger = ECKey.generate_key("P-384")
-    jwks = {"keys": [{**stranger.as_dict(private=False), "kid": "mine"}]}
-    wish = steady_band.application(jwks=jwks, client_id="impostor")
+    stranger = ECKey.generate_key("P-384", {"kid": "mine"})
+    jwks = {"keys": [stranger.as_dict(private=False)]}
+    wish = steady_band.application(key=stranger, jwks=jwks, client_id="impostor")
     taken = (await world.http.post("/standards/applications", json=wish)).json()
 
     bearer = {"authorization": f"Bearer {taken['token']}"}
@@ -219,6 +221,39 @@ async def test_an_application_that_cannot_be_taken_says_why(world, steady_band, 
     assert told in answer.json()["message"]
 
 
+@pytest.mark.parametrize(
+    "over",
+    [
+        {"aud": "https://other.example/standards/applications"},
+        {"aud": "https://carespine.example/oauth/token"},
+        {"iss": "another"},
+        {"exp": 1},
+        {"exp": 4_000_000_000},
+        {"jti": ""},
+    ],
+    ids=str,
+)
+async def test_an_application_proves_that_the_key_is_the_applicants(world, steady_band, over):
+    proof = proof_of(steady_band.about["client_id"], steady_band.key, at=time.time(), **over)
+    answer = await world.http.post("/standards/applications", json=steady_band.application(proof=proof))
+    assert answer.status_code == 400
+    assert "proof does not hold" in answer.json()["message"]
+
+
+async def test_whoever_only_knows_the_public_key_cannot_apply_and_a_proof_works_once(world, steady_band):
+    async def apply(**over):
+        return await world.http.post("/standards/applications", json=steady_band.application(**over))
+
+    for wrong in ("", "x", "a.b.c"):
+        assert (await apply(proof=wrong)).status_code == 400
+    thief = ECKey.generate_key("P-384", {"kid": steady_band.key.kid})
+    assert "signature" in (await apply(key=thief)).json()["message"]
+    once = steady_band.application()
+    assert (await world.http.post("/standards/applications", json=once)).status_code == 201
+    again = await world.http.post("/standards/applications", json={**once, "version": "2.0"})
+    assert "used before" in again.json()["message"]
+
+
 async def test_nobody_takes_over_a_client_id_or_starts_anothers_run(world, steady_band, loose_band):
     first = await world.http.post("/standards/applications", json=steady_band.application())
     client_id = first.json()["client_id"]
@@ -229,7 +264,9 @@ async def test_nobody_takes_over_a_client_id_or_starts_anothers_run(world, stead
     )
     other_key = await world.http.post(
         "/standards/applications",
-        json=steady_band.application(version="2.0", jwks=loose_band.about["jwks"], client_id=client_id),
+        json=steady_band.application(
+            key=loose_band.key, version="2.0", jwks=loose_band.about["jwks"], client_id=client_id
+        ),
     )
     newer = await world.http.post("/standards/applications", json=steady_band.application(version="2.0"))
     without = await world.http.post(first.json()["run"], json={})

@@ -116,10 +116,13 @@ class App:
     def address(self) -> str:
         return str(self.about["address"])
 
-    @property
-    def application(self) -> dict[str, Any]:
-        """The body of its application for a certificate."""
-        return {key: value for key, value in self.about.items() if key not in ("address", "operator_token")}
+    def application(self, platform: str) -> dict[str, Any]:
+        """The body of its application for a certificate at `platform`, with the proof that its key is its own."""
+        asked, address = {"platform": platform}, f"{self.address}/application"
+        answer = httpx.post(address, json=asked, headers=self.operator(), trust_env=False)
+        answer.raise_for_status()
+        told: dict[str, Any] = answer.json()
+        return told
 
     def operator(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.about['operator_token']}"}

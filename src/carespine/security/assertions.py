@@ -49,11 +49,19 @@ def client_id_of(text: str) -> str:
     return str(subject)
 
 
-def check(text: str, *, client_id: str, keys: KeySet, audience: str, now: datetime) -> Assertion:
+def check(
+    text: str,
+    *,
+    client_id: str,
+    keys: KeySet,
+    audience: str,
+    now: datetime,
+    algorithms: tuple[str, ...] = ALGORITHMS,
+) -> Assertion:
     """Verify the signature with the client's registered keys and every claim; raises Unauthenticated."""
     header = _header(text)
-    if header.get("alg") not in ALGORITHMS:
-        raise Unauthenticated(f"The assertion's algorithm is not one of {', '.join(ALGORITHMS)}.")
+    if header.get("alg") not in algorithms:
+        raise Unauthenticated(f"The assertion's algorithm is not one of {', '.join(algorithms)}.")
     known = {key.kid: key for key in keys.keys}
     kid = header.get("kid")
     if not isinstance(kid, str) or kid not in known:

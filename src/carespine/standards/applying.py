@@ -19,7 +19,10 @@ _LONGEST = 200
 
 
 class Wish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The body of an application. `client_id` may be left out: then it is the key's thumbprint."""
+    """The body of an application. `client_id` may be left out: then it is the key's thumbprint.
+
+    `proof` shows that the key is the applicant's (possession.py).
+    """
 
     supplier: str
     product: str
@@ -29,6 +32,7 @@ class Wish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     jwks: dict[str, Any]
     contact: str
     client_id: str = ""
+    proof: str = ""
 
 
 def read(raw: bytes) -> Wish:

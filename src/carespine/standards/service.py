@@ -26,6 +26,7 @@ from carespine.standards import (
     gates,
     issuing,
     lifecycle,
+    possession,
     rules,
     signing,
     store,
@@ -122,11 +123,13 @@ class Standards:
     async def apply(self, actor: Actor, wish: applying.Wish) -> Receipt:
         """Take an application.
 
-        Raises Conflict where the client id belongs to another product or key, or this version applied before.
+        Raises Invalid where the applicant does not prove to hold the key, and Conflict where the client id belongs to
+        another product or key, or this version applied before.
         """
         wanted, token = applying.application(wish, now=self.clock()), secrets.token_urlsafe(_TOKEN_BYTES)
         async with self.door.enter(actor, purpose=ADMINISTRATION) as session:
-            tx = session.tx
+            tx, audience = session.tx, f"{self.base_url}/standards/applications"
+            await possession.demand(tx, wanted, wish.proof, audience=audience, now=self.clock())
             for other in await store.applications_of_client(tx, wanted.client_id):
                 if (other.supplier, other.product) != (wanted.supplier, wanted.product):
                     raise Conflict(f"The client id {wanted.client_id} belongs to another product.")

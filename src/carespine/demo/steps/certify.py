@@ -33,7 +33,7 @@ def play(stage: Stage) -> str:
 
 def _apply(stage: Stage, app: App) -> dict[str, Any]:
     with httpx.Client(base_url=stage.server.address, timeout=_RUN_WITHIN_S, trust_env=False) as client:
-        applied = client.post("/standards/applications", json=app.application)
+        applied = client.post("/standards/applications", json=app.application(stage.server.address))
         expect(
             applied.status_code == 201,
             f"the application was answered {applied.status_code}: {applied.text[:300]}",

@@ -25,7 +25,7 @@ LOCAL = Actor("administrator", "lou", "Lou Local", "administrator", organisation
 NURSE = Actor("practitioner", "nia", "Nia Nurse", "nurse")
 BEGIN = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 TOKEN = "the application's own token"
-APP_KEY = ECKey.generate_key("P-384")
+APP_KEY = ECKey.generate_key("P-384", {"kid": "app-1"})
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from register_stage import AUTHORITY, BEGIN, LOCAL, Stage
 from typer.testing import CliRunner
@@ -126,6 +126,7 @@ async def test_an_estate_shows_what_is_leaving_and_what_lapses_within_90_days(st
     assert (await stage.get("/standards/estates/Z99999"))["products"] == []
 
 
+@settings(deadline=None)
 @given(st.integers(0, 400), st.integers(0, 400))
 def test_evidence_is_told_as_lapsing_in_its_last_90_days_only(age, days):
     on = (BEGIN - timedelta(days=age)).date()
@@ -164,6 +165,7 @@ def test_what_the_server_sets_itself_does_not_count():
     assert not moving.compare(left, export(patient(1))).equal
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 30), unique=True, min_size=1), st.data())
 def test_no_loss_and_no_change_goes_unseen(numbers, data):
     left = [patient(each) for each in numbers]

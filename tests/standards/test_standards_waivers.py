@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from register_stage import AUTHORITY, BEGIN, LOCAL, NURSE, Stage
 
@@ -28,6 +28,7 @@ FIXED = next(
 moments = st.datetimes(datetime(2024, 1, 1), datetime(2033, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - UTC
 
 
+@settings(deadline=None)
 @given(moments, st.none() | st.timedeltas(timedelta(days=-400), timedelta(days=800)))
 def test_no_waiver_without_an_end_within_twelve_months(now, lasting):
     until = None if lasting is None else now + lasting
@@ -39,12 +40,14 @@ def test_no_waiver_without_an_end_within_twelve_months(now, lasting):
         assert waivers.latest_end(now).timetuple()[:2] == (now.year + 1, now.month)
 
 
+@settings(deadline=None)
 @given(moments, st.timedeltas(timedelta(seconds=1), timedelta(days=365)), moments)
 def test_a_waiver_ends_by_itself(granted, lasting, then):
     waiver = Waiver("w", "a", "SE-09", "", "why", "who", granted, granted + lasting)
     assert bool(waivers.in_force([waiver], now=then)) == (granted <= then < granted + lasting)
 
 
+@settings(deadline=None)
 @given(moments, st.timedeltas(timedelta(days=1), timedelta(days=400)), st.integers(0, 500))
 def test_a_certificate_that_rests_on_a_waiver_gives_no_access_after_its_end(begun, lasting, later):
     log = [

@@ -18,6 +18,7 @@ from carespine.standards.states import (
     FIX_TIME,
     FLAKE_GUARD,
     HOLD_MOST,
+    MONITOR,
     PHASE_OUT_LEAST,
     PHASE_OUT_TIME,
     PLAN_TIME,
@@ -169,16 +170,12 @@ def _why_not(before: Situation, entry: Entry) -> str | None:
     match entry.event:
         case Event.CLOSE if before.passed is None:
             return "a run of the checks has to pass before the finding is closed"
+        case Event.RECOVER if before.decided_by != MONITOR:
+            return "a full run of the checks ends this watch"
         case Event.EXTEND if before.extended:
             return "a plan is extended once"
-        case Event.APPEAL if before.appealed:
-            return "an appeal has been lodged already"
-        case Event.APPEAL if entry.at > before.since + APPEAL_TIME:
-            return f"an appeal is lodged within {APPEAL_TIME.days} days of the decision"
-        case Event.UPHOLD | Event.OVERTURN if before.appealed is None:
-            return "there is no appeal to decide"
-        case Event.UPHOLD | Event.OVERTURN if entry.who == before.decided_by:
-            return "an appeal is decided by other people than the decision was"
+        case Event.APPEAL | Event.UPHOLD | Event.OVERTURN:
+            return _why_no_appeal(before, entry)
         case Event.HOLD if not entry.second or entry.second == entry.who:
             return "an emergency hold needs two people"
         case Event.HOLD if entry.until is None or not entry.at < entry.until <= entry.at + HOLD_MOST:
@@ -188,6 +185,20 @@ def _why_not(before: Situation, entry: Entry) -> str | None:
             return f"a phase-out lasts at least {least.days} days" if entry.until < entry.at + least else None
         case Event.WITHDRAW if before.deadline is not None and entry.at < before.deadline:
             return f"export stays possible until {before.deadline:%Y-%m-%d %H:%M} UTC"
+    return None
+
+
+def _why_no_appeal(before: Situation, entry: Entry) -> str | None:
+    """What forbids a step of an appeal."""
+    match entry.event:
+        case Event.APPEAL if before.appealed:
+            return "an appeal has been lodged already"
+        case Event.APPEAL if entry.at > before.since + APPEAL_TIME:
+            return f"an appeal is lodged within {APPEAL_TIME.days} days of the decision"
+        case Event.UPHOLD | Event.OVERTURN if before.appealed is None:
+            return "there is no appeal to decide"
+        case Event.UPHOLD | Event.OVERTURN if entry.who == before.decided_by:
+            return "an appeal is decided by other people than the decision was"
     return None
 
 
@@ -229,6 +240,8 @@ def _stayed(before: Situation, entry: Entry) -> Situation:
                 certificate_id=entry.certificate_id,
                 certificate_until=_certified_until(entry),
             )
+        case Event.REFUSE if before.state is State.WATCH and entry.who != MONITOR:
+            return replace(before, decided_by=entry.who)
         case Event.REPLY:
             planned = before.since + PLAN_TIME
             return replace(before, replied=True, due=max(before.due or planned, planned))

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from carespine.kernel.clock import Clock
+from carespine.kernel.clock import Clock, fhir_instant
 from carespine.kernel.errors import CarespineError, Forbidden, Invalid, Misconfigured, NotFound, TooLarge
 from carespine.kernel.events import Announcer
 from carespine.security.actor import Actor
@@ -21,10 +21,12 @@ from carespine.standards import (
     catalogue,
     declaring,
     estate,
+    monitoring,
     register,
     store,
     transparency,
     waiving,
+    watching,
 )
 from carespine.standards.engine import config as run_config
 from carespine.standards.engine import html
@@ -110,6 +112,8 @@ def routes_of(standards: Standards) -> list[Route]:
         ("GET", "/standards/waivers", public.waivers),
         ("GET", "/standards/compare", public.compare),
         ("GET", "/standards/estates/{organisation}", public.estate),
+        ("GET", "/standards/estates/{organisation}/notices", public.notices),
+        ("GET", "/standards/register/{id}/probes", public.probes),
         ("GET", "/standards/certificates/{id}", public.certificate),
         ("GET", "/standards/status", public.status),
         ("GET", "/standards/jwks.json", public.jwks),
@@ -202,6 +206,30 @@ class _Public:
         async with self._standards.database.connection() as connection:
             found, now = await waiving.everywhere(connection), self._standards.clock()
         return JSONResponse({"waivers": [waiving.tree(each, now) for each in found]})
+
+    async def notices(self, request: Request) -> Response:
+        """What a health body was told, the newest first."""
+        async with self._standards.database.connection() as connection:
+            found = await monitoring.notices(connection, request.path_params["organisation"])
+        trees = [
+            {"id": each.id, "product": each.application, "state": each.state, "at": fhir_instant(each.at),
+             "text": each.text}
+            for each in found
+        ]  # fmt: skip
+        return JSONResponse({"notices": trees})
+
+    async def probes(self, request: Request) -> Response:
+        """The hourly probes of a product over 30 days, and what is left of its error budget."""
+        name, now = request.path_params["id"], self._standards.clock()
+        async with self._standards.database.connection() as connection:
+            if await store.application(connection, name) is None:
+                raise NotFound("There is no such product in the register.")
+            found = await monitoring.probes(connection, name, since=now - watching.WINDOW)
+        spent = watching.budget(found, now=now)
+        trees = [{"at": fhir_instant(each.at), "outcome": each.outcome, "ms": each.ms, "came": each.came}
+                 for each in found]  # fmt: skip
+        left = {"runs": spent.runs, "allowed": spent.allowed, "failed": spent.failed, "left": spent.left}
+        return JSONResponse({"budget": left, "probes": trees})
 
     async def certificate(self, request: Request) -> Response:
         async with self._standards.database.connection() as connection:

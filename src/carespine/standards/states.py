@@ -40,6 +40,7 @@ class Event(StrEnum):
     PHASE_OUT = "phase-out"
     SUSPEND = "suspend"  # for safety or security
     REINSTATE = "reinstate"
+    RECOVER = "recover"  # what monitoring saw is over
     APPEAL = "appeal"
     UPHOLD = "uphold"  # the appeal is decided: the decision stands
     OVERTURN = "overturn"  # the appeal is decided: the decision falls
@@ -73,6 +74,7 @@ TABLE: dict[tuple[State, Event], State | None] = {
     (State.REFUSED, Event.WITHDRAW): State.WITHDRAWN,
     (State.CERTIFIED, Event.REFUSE): State.WATCH,
     (State.WATCH, Event.REFUSE): State.NONCONFORMITY,  # a day or more later; before that it stays on watch
+    (State.WATCH, Event.RECOVER): State.CERTIFIED,  # where monitoring alone began the watch
     (State.CERTIFIED, Event.FIND): State.NONCONFORMITY,
     (State.WATCH, Event.FIND): State.NONCONFORMITY,
     (State.NONCONFORMITY, Event.REPLY): State.NONCONFORMITY,
@@ -120,6 +122,9 @@ TABLE: dict[tuple[State, Event], State | None] = {
 }
 
 BY_ITSELF = frozenset({Event.LAPSE, Event.EXPIRE, Event.OVERDUE})
+
+# Who writes what the hourly probes lead to.
+MONITOR = "Carespine: monitoring"
 
 # lifecycle.md, the table of states; defaults in days.
 CERTIFICATE_LIFETIME = timedelta(days=365)

@@ -22,6 +22,8 @@ from carespine.security import audit_heads, audit_retention, audit_seal
 from carespine.security.tokens import forget_expired_assertions
 from carespine.spine.retention import keep_to
 from carespine.spine.subscriptions.dispatcher import tidy
+from carespine.standards import monitoring
+from carespine.standards.routes import standards_of
 from carespine.storage.bell import Bell
 from carespine.storage.jobs import forget_expired
 from carespine.storage.subscriptions import forget_events
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 _SEAL_EVERY_S = 2.0
 _FORGET_EVERY_S = 60.0
 _LOOK_EVERY_S = 2.0
+_MONITOR_EVERY_S = 30.0
 _log = structlog.get_logger("carespine.jobs")
 
 
@@ -59,7 +62,12 @@ def build(platform: Platform) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         await platform.open(bell)
-        own = (_seal(platform, meter), _forget(platform, meter), _look_at_connections(platform, meter))
+        own = (
+            _seal(platform, meter),
+            _forget(platform, meter),
+            _look_at_connections(platform, meter),
+            _monitor(platform, meter),
+        )
         work = (
             *own,
             bell.run(),
@@ -158,6 +166,15 @@ async def _forget(platform: Platform, meter: Meter) -> None:
                 await forget_events(tx, before=before)
             await tidy(platform.database)
         await asyncio.sleep(_FORGET_EVERY_S)
+
+
+async def _monitor(platform: Platform, meter: Meter) -> None:
+    """Probe each product once an hour, whichever process comes first."""
+    standards = standards_of(platform)
+    while platform.settings.monitoring:
+        await asyncio.sleep(_MONITOR_EVERY_S)
+        with _reported("monitor products", meter):
+            await monitoring.tick(standards)
 
 
 class _reported(suppress):  # noqa: N801 -- used like the context manager that it extends

@@ -87,6 +87,9 @@ class Settings(BaseSettings):
         description="Role here by national job role code, as in R8000=general practitioner,R8001=nurse; other job "
         "roles have no access.",
     )
+    monitoring: bool = Field(
+        True, description="Probe every product that has access once an hour, from this server."
+    )
     demo: bool = Field(False, description="Show the demonstration's sign-ins on the first page.")
     max_body_mb: int = Field(32, ge=1, le=1024, description="Largest body of a FHIR request, in MiB.")
     max_upload_mb: int = Field(

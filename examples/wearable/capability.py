@@ -84,6 +84,38 @@ def terminology(product: str, *, out_of_date: bool) -> dict[str, Any]:
     }
 
 
+def openapi(product: str, version: str, base: str, *, wrong: bool) -> dict[str, Any]:
+    """The OpenAPI document of what can be read; `wrong` documents another media type than is answered."""
+    plain = {
+        "/health": "text/plain" if wrong else "application/json",
+        "/about": "application/json",
+        "/.well-known/smart-configuration": "application/json",
+        "/.well-known/jwks.json": "application/json",
+        "/.well-known/security.txt": "text/plain",
+        "/fhir/metadata": "application/fhir+json",
+        "/fhir/Observation": "application/fhir+json",
+    }
+    name = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+    paths: dict[str, Any] = {path: {"get": _answers(kind)} for path, kind in plain.items()}
+    for kind in ("Patient", "Observation"):
+        paths[f"/fhir/{kind}/{{id}}"] = {"parameters": [name], "get": _answers("application/fhir+json")}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": product, "version": version},
+        "servers": [{"url": base}],
+        "paths": paths,
+    }
+
+
+def _answers(kind: str) -> dict[str, Any]:
+    return {
+        "responses": {
+            "200": {"description": "done", "content": {kind: {}}},
+            "4XX": {"description": "refused"},
+        }
+    }
+
+
 def smart(base: str) -> dict[str, Any]:
     """The SMART configuration."""
     return {

@@ -18,6 +18,7 @@ DEFECTS = {
     "closed-licence": "opens nothing under an open licence",
     "data-abroad": "sends data abroad without safeguards",
     "describes-what-it-lacks": "describes a resource that it does not offer",
+    "documents-another-answer": "documents another answer than it gives",
     "drops-requests": "answers one request in nine with a server error",
     "drops-the-device": "forgets which device took a reading",
     "dspt-not-met": "has not met the Data Security and Protection Toolkit",

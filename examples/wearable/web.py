@@ -164,6 +164,10 @@ def _public(parts: Service) -> list[Route]:
     async def about(_: Request) -> Response:
         return JSONResponse(description(parts))
 
+    async def openapi(_: Request) -> Response:
+        wrong = "documents-another-answer" in parts.defects
+        return JSONResponse(capability.openapi(parts.product, parts.version, parts.base, wrong=wrong))
+
     async def health(_: Request) -> Response:
         return JSONResponse({"status": "pass"})
 
@@ -180,6 +184,7 @@ def _public(parts: Service) -> list[Route]:
         Route("/", about),
         Route("/about", about),
         Route("/health", health),
+        Route("/openapi.json", openapi),
         Route("/.well-known/smart-configuration", smart),
         Route("/.well-known/jwks.json", jwks),
         Route("/.well-known/security.txt", security_txt),

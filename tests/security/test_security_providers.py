@@ -12,10 +12,12 @@ import pytest
 from api import Server, fresh_database
 from fake_provider import KEY, STRANGER, FakeProvider, providing
 from joserfc.jwk import OctKey, RSAKey
-from oauth_people import Browser, Town, town
+from oauth_people import PASSWORD, Browser, Town, town
 
 from carespine.kernel import nhs_number
-from carespine.kernel.errors import Misconfigured
+from carespine.kernel.errors import Conflict, Misconfigured
+from carespine.security import accounts, administration
+from carespine.security.actor import ADMINISTRATION, system_job
 from carespine.storage.embedded import EmbeddedPostgres
 from carespine.web.settings import load
 
@@ -111,6 +113,13 @@ async def test_a_patient_signs_in_and_sees_their_own_record(place: Town, provide
     assert provider.proved[-1]["exp"] - provider.proved[-1]["iat"] <= 60
     assert NUMBER not in json.dumps(json.loads(event))
     async with place.browser() as other:
+        with pytest.raises(Conflict):
+            async with place.server.platform.door.enter(
+                system_job("test"), purpose=ADMINISTRATION
+            ) as session:
+                await administration.set_password(session, account["username"], PASSWORD)
+        async with place.server.platform.database.transaction() as tx:
+            await accounts.set_password(tx, account["username"], PASSWORD)
         assert (await other.sign_in(account["username"])).status_code == 401, "no password opens the account"
 
 

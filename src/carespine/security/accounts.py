@@ -126,7 +126,7 @@ async def sign_in(
     The failure is counted by the caller's transaction: commit it also when this raises.
     """
     row = await tx.fetchrow(
-        "select password, locked_until, enabled, kind, totp_secret is not null "
+        "select password, locked_until, enabled and provider is null as enabled, kind, totp_secret is not null "
         "or exists (select from passkey p where p.username = a.username) as factor "
         "from account a where username = $1 for update",
         username if is_user_name(username) else "",

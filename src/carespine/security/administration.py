@@ -68,8 +68,10 @@ async def add_person(session: Session, account: Account, password: str) -> None:
 
 
 async def set_password(session: Session, username: str, password: str) -> None:
-    """A new password; every session of the person ends, and a lock is lifted. Raises NotFound, Invalid."""
+    """A new password; every session of the person ends, and a lock is lifted. Raises NotFound, Invalid, Conflict."""
     passwords.demand(password, username)
+    if await session.tx.fetchval("select provider from account where username = $1", username):
+        raise Conflict(f"{username} signs in through a provider: no password opens that account.")
     if not await accounts.set_password(session.tx, username, password):
         raise NotFound(f"There is no person with the user name {username!r}.")
     await session.audit("U", "set-password", what=f"people/{username}")

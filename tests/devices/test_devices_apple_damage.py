@@ -13,7 +13,7 @@ from device_builders import NOW, Outcome, export, record, zipped
 from carespine.devices import reasons
 from carespine.devices.adapters import adapter_for
 from carespine.devices.adapters.apple_health import adapter as apple
-from carespine.devices.adapters.apple_health import archive
+from carespine.devices.adapters.apple_health import archive, scan
 from carespine.devices.adapters.apple_health import blocks as apple_blocks
 from carespine.devices.adapters.apple_health.adapter import AppleHealth
 from carespine.devices.adapters.contract import HostileFile, UnknownFormat, UnreadableFile
@@ -187,6 +187,30 @@ def test_where_a_block_ends_makes_no_difference(
     for key in ("steps", "sleep", "heart-rate", "weight", "glucose-meter"):
         assert found.values(key) == expected.values(key)
         assert found.of(key).offset_min.tolist() == expected.of(key).offset_min.tolist()
+
+
+@pytest.mark.parametrize("size", [300, 2_000, 64 * 1024])
+def test_an_odd_record_sends_only_its_part_the_slow_way_and_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    at = "2026-11-01 08:00:30 +0000"
+    odd = f'<Record value="61" unit="count/min" endDate="{at}" startDate="{at}" '
+    odd += 'sourceName="Watch" type="HKQuantityTypeIdentifierHeartRate"/>'
+    rows = [record("HeartRate", 60 + n % 40, f"2026-11-01 {n // 60:02d}:{n % 60:02d}:00 +0000", unit="count/min")
+            for n in range(600)]  # fmt: skip
+    whole = export("".join([*rows[:300], odd, *rows[300:]]))
+    slow: list[int] = []
+    by_handlers = scan.Scan._by_handlers
+
+    def counting(self: scan.Scan, block: bytes, expected: int) -> list[scan.Find]:
+        slow.append(len(block))
+        return by_handlers(self, block, expected)
+
+    monkeypatch.setattr(scan.Scan, "_by_handlers", counting)
+    monkeypatch.setattr(scan, "_PART_BYTES", size)
+    found = read(whole)
+    assert (found.read, found.accepted) == (601, 601)
+    assert sum(slow) <= size + 1_000
 
 
 def test_a_record_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,8 +16,8 @@ from carespine.devices.samples import EMPTY, Batch, Samples, SourceIdentity, con
 from carespine.devices.shelf import Shelf
 from carespine.devices.store import ChunkKey
 
-# What waits in memory before it is merged: about 12 MB, whatever the size of the file.
-FLUSH_AT = 250_000
+# What waits in memory before it is merged: about 6 MB, whatever the size of the file.
+FLUSH_AT = 120_000
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from carespine.devices.adapters.contract import HostileFile, UnreadableFile
 
 # A block is parsed in one go: large enough for speed, small enough for flat memory.
-BLOCK_BYTES = 4 * 1024 * 1024
+BLOCK_BYTES = 2 * 1024 * 1024
 # Apple's prolog is about 8 KB; ten times that without a root element is not an export.
 MAX_PROLOG = 256 * 1024
 # A single record with its children; Apple's largest (heart-rate series) are some hundred KB.
@@ -47,6 +47,18 @@ def blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
     rest = b"".join(buffer)
     if rest:
         yield rest
+
+
+def parts(block: bytes, size: int) -> Iterator[bytes]:
+    """A block in parts of about `size` bytes, each of which begins at the start of an element too."""
+    begin = 0
+    while len(block) - begin > size:
+        cut = max(block.rfind(start, begin + 1, begin + size) for start in _STARTS)
+        if cut <= begin:
+            break
+        yield block[begin:cut]
+        begin = cut
+    yield block[begin:]
 
 
 def _after_prolog(stream: Iterator[bytes]) -> bytes:

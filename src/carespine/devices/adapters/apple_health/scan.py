@@ -14,6 +14,8 @@ from pyexpat import ExpatError, ParserCreate, XMLParserType
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
+from carespine.devices.adapters.apple_health.blocks import parts
+
 
 class Find(NamedTuple):
     """One thing found, in UTF-8 with XML's escapes. One of type, zone, workout and correlation is set."""
@@ -40,6 +42,8 @@ _TOKEN = re.compile(
     rb"|<(Correlation) "
 )
 _ENTRY = re.compile(rb"<(?:Record|Workout)[\s/>]")
+# What handlers read because of one odd record: some hundred others.
+_PART_BYTES = 64 * 1024
 _ADDRESS = re.compile("^<<HKDevice: 0x[0-9A-Fa-f]+>, ")
 _ZONE_MARK = b"HKTimeZone"
 _RECORD_NAMES = {"type", "sourceName", "device", "unit", "startDate", "endDate", "value"}
@@ -63,20 +67,36 @@ class Scan:
     def finds(self, blocks: Iterable[bytes]) -> Iterator[list[Find]]:
         """What each block holds, in file order. A Find of the fast way is a plain tuple of the same shape."""
         for block in blocks:
-            if self.damage is not None:
-                self.after_damage += len(_ENTRY.findall(block))
-            else:
-                yield self._block(block)
-            self.position += len(block)
+            for part, found, expected in self._parts(block):
+                if self.damage is not None:
+                    self.after_damage += expected
+                else:
+                    yield self._block(part, found, expected)
+                self.position += len(part)
+                del part, found  # some 40 MB, which the next block's must not lie beside
         if self.damage is None:
             self._finish()
 
-    def _block(self, block: bytes) -> list[Find]:
-        self._unaccounted = 0
+    def _parts(self, block: bytes) -> Iterator[tuple[bytes, list[Find], int]]:
+        """The block with what is found in it and how many entries it has; in parts where it is not Apple's as a whole.
+
+        One odd record must not send a whole block the slow way.
+        """
         # A comment or a CDATA section may reach into later blocks: from the first one on, handlers read all.
         self._sticky = self._sticky or b"<!" in block or b"<?" in block
         found: list[Find] = [] if self._sticky else _TOKEN.findall(block)
         expected = len(_ENTRY.findall(block))
+        pieces = [block]
+        if not self._sticky and len(block) > _PART_BYTES and not _is_apples(block, found, expected):
+            pieces = list(parts(block, _PART_BYTES))
+        if len(pieces) == 1:
+            yield block, found, expected
+            return
+        for piece in pieces:
+            yield from self._parts(piece)
+
+    def _block(self, block: bytes, found: list[Find], expected: int) -> list[Find]:
+        self._unaccounted = 0
         if self._sticky or not _is_apples(block, found, expected):
             return self._by_handlers(block, expected)
         try:

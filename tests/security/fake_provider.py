@@ -29,6 +29,8 @@ class FakeProvider:
     over: dict[str, Any] = field(default_factory=dict)
     key: Any = field(default_factory=lambda: KEY)
     alg: str = "RS512"
+    kid: str = "provider"
+    published: list[Any] = field(default_factory=lambda: [KEY])
     issuer: str = ""
     describes: str | None = None
     client_keys: dict[str, Any] = field(default_factory=dict)
@@ -66,7 +68,7 @@ class FakeProvider:
         return 200, {"access_token": "at", "token_type": "Bearer", "id_token": self.sign(told)}
 
     def sign(self, claims: dict[str, Any]) -> str:
-        header = {"alg": self.alg, "kid": "provider"}
+        header = {"alg": self.alg, "kid": self.kid}
         if self.alg == "none":
             import base64
 
@@ -85,7 +87,7 @@ class FakeProvider:
                 **told,
             }
         if path == "/jwks":
-            return 200, {"keys": [KEY.as_dict(private=False)]}
+            return 200, {"keys": [key.as_dict(private=False) for key in self.published]}
         if path == "/me":
             return 200, self.userinfo
         return self.token(form) if path == "/token" else (404, {})

@@ -11,13 +11,15 @@ import httpx
 import pytest
 from api import Server, fresh_database
 from fake_provider import KEY, STRANGER, FakeProvider, providing
-from joserfc.jwk import OctKey, RSAKey
+from joserfc.jwk import ECKey, OctKey, RSAKey
 from oauth_people import PASSWORD, Browser, Town, town
 
 from carespine.kernel import nhs_number
-from carespine.kernel.errors import Conflict, Misconfigured
+from carespine.kernel.errors import Conflict, Misconfigured, Unavailable
 from carespine.security import accounts, administration
 from carespine.security.actor import ADMINISTRATION, system_job
+from carespine.security.egress import Egress
+from carespine.security.federation.provider import Configuration, Provider
 from carespine.storage.embedded import EmbeddedPostgres
 from carespine.web.settings import load
 
@@ -77,6 +79,7 @@ def place(shared: Town, provider: FakeProvider) -> Town:
     """The shared server, with a provider that behaves."""
     provider.claims, provider.userinfo, provider.over = dict(PATIENT), {"sub": PATIENT["sub"]}, {}
     provider.key, provider.alg, provider.clock = KEY, "RS512", shared.clock
+    provider.kid, provider.published = "provider", [KEY]
     return shared
 
 
@@ -224,6 +227,45 @@ async def test_an_answer_counts_once_and_in_its_own_browser_only(place: Town, pr
     provider.userinfo = {"sub": "somebody else"}
     async with place.browser() as browser:
         refusal(await sign_in(browser, provider), "two different people")
+
+
+async def test_a_provider_may_rotate_its_keys(place: Town, provider: FakeProvider) -> None:
+    async with place.browser() as browser:
+        assert (await sign_in(browser, provider)).status_code == 303
+    fresh = ECKey.generate_key("P-256", {"kid": "fresh"})
+    provider.key, provider.alg, provider.kid = fresh, "ES256", "fresh"
+    async with place.browser() as browser:
+        refusal(await sign_in(browser, provider), "key that it does not publish")
+    provider.published = [fresh, KEY]
+    place.clock.forward(minutes=1)
+    before = provider.calls.count("/jwks")
+    async with place.browser() as browser:
+        assert (await sign_in(browser, provider)).status_code == 303
+    async with place.browser() as browser:
+        assert (await sign_in(browser, provider)).status_code == 303
+    assert provider.calls.count("/jwks") == before + 1, "looked up once"
+
+
+async def test_a_provider_that_is_not_what_it_should_be_is_not_gone_to(
+    place: Town, provider: FakeProvider
+) -> None:
+    async def question(over: dict[str, Any], egress: Egress) -> str:
+        told = {"issuer": provider.issuer, "client_id": "carespine", "redirect_uri": "https://care.example/"}
+        about = Configuration("nhs-login", "NHS login", scope="openid", ask={}, **{**told, **over})
+        return await Provider(about, lambda: KEY, egress, place.clock).question(
+            state="s", nonce="n", verifier="v"
+        )
+
+    near = Egress(allow_loopback=True)
+    assert (await question({}, near)).startswith(f"{provider.issuer}/authorize?")
+    with pytest.raises(Unavailable):
+        await question({}, Egress())  # an address that may not be called from here
+    with pytest.raises(Unavailable):
+        await question({"issuer": f"{provider.issuer}/another"}, near)
+    provider.describes = "https://evil.example"
+    with pytest.raises(Unavailable):
+        await question({}, near)
+    provider.describes = None
 
 
 async def test_somebody_whose_account_was_disabled_stays_out(place: Town, provider: FakeProvider) -> None:

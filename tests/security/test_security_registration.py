@@ -11,12 +11,19 @@ import httpx
 import pytest
 from api import FHIR, FakeClock, Server, fresh_database, serving
 from certified_product import Product, certified
+from fake_provider import providing
 from joserfc.jwk import ECKey
 from oauth_people import challenge
 
 from carespine.security import clients
+from carespine.security.egress import Egress
+from carespine.security.fetching import fetch_json
+from carespine.security.oauth.registration import Registrar
+from carespine.security.token_error import TokenError
+from carespine.standards.keys import SigningKey
 from carespine.standards.lifecycle import Event
 from carespine.storage.embedded import EmbeddedPostgres
+from carespine.web.wiring import CertificateReader
 
 OTHER = ECKey.generate_key("P-384", {"kid": "one"})
 BACK = "https://diet.example/back"
@@ -205,6 +212,34 @@ async def test_what_the_certificate_does_not_allow_is_refused(
     product: Product, error: str, over: dict[str, Any]
 ) -> None:
     assert await refusal(await register(product, product.statement(**over))) == error
+
+
+async def test_keys_are_fetched_through_the_guard_and_hold_the_certificates_key(product: Product) -> None:
+    with providing() as supplier:
+        supplier.published = [OTHER, product.key]
+        registrar = Registrar(
+            product.server.platform.database,
+            CertificateReader(
+                SigningKey.of(product.server.platform.keys.certificates).jwks, product.server.platform.clock
+            ),
+            lambda address: fetch_json(Egress(allow_loopback=True), address),
+            f"{product.server.platform.settings.address}/oauth/register",
+        )
+
+        async def keys(path: str) -> Any:
+            over = {"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": f"{supplier.issuer}{path}"}
+            told = {"software_statement": product.statement(**over)}
+            certified_, metadata = await registrar.examine(told, now=product.server.platform.clock())
+            return await registrar.keys(certified_, metadata)
+
+        assert len((await keys("/jwks"))["keys"]) == 2
+        for path in ("/nowhere", "/.well-known/openid-configuration"):
+            with pytest.raises(TokenError) as refused:
+                await keys(path)
+            assert refused.value.error == "invalid_client_metadata"
+        supplier.published = [OTHER]
+        with pytest.raises(TokenError):
+            await keys("/jwks")
 
 
 async def test_a_native_app_comes_back_to_its_own_machine(product: Product) -> None:

@@ -509,6 +509,12 @@ class ExampleProducts:
         row = replace(self.page.product, state=RESTRICTED)
         self.page = replace(self.page, product=row, decisions=())
 
+    async def decide_area(self, visitor, product_id, area, step, *, reason, cap, review):
+        if step == "accept" and cap is None:
+            raise Conflict("G2: an area has a cap of at least one patient.")
+        gate = views.AreaGate(area, True, True, (), 0, cap, review, ())
+        self.page = replace(self.page, areas=(gate,))
+
     async def waive(self, visitor, product_id, *, requirement, organisation, reason, until):
         ends = datetime.combine(until, datetime.min.time(), UTC)
         waived = views.Waived(

@@ -9,6 +9,8 @@ from page_reader import PageReader
 from pages_client import client, page
 from pages_examples import PRODUCT, ExamplePlatform, ExampleProducts
 
+from carespine.web.pages.views import AreaGate
+
 pytestmark = pytest.mark.anyio
 
 DESK = "/admin/products/pulse-diary"
@@ -185,3 +187,27 @@ async def test_a_health_body_takes_up_a_product_and_sees_what_ends():
     assert "The certificate: 20 November 2026" in read.words
     async with client() as stranger:
         assert (await stranger.get("/estate")).headers["location"] == "/sign-in?next=%2Festate"
+
+
+async def test_an_area_is_opened_with_a_cap_and_a_review_and_shown_in_public():
+    waiting = AreaGate(
+        "E54000008", False, False, ("G1: the area is not open",), 0, None, None, (("formulary", "local"),)
+    )
+    platform = ExamplePlatform(products=ExampleProducts(page=replace(PRODUCT, areas=(waiting,))))
+    sent = {"csrf_token": "admin-token", "area": "E54000008", "area_step": "accept", "cap": "2600",
+            "review": "2027-01-31", "area_why": "The evidence is whole."}  # fmt: skip
+    async with client("administrator", platform) as browser:
+        for wrong, words in (
+            ({"area": "E1"}, "Choose an area for which evidence was sent"),
+            ({"area_step": "submit"}, "Choose what you decide on the area"),
+            ({"cap": "many"}, "The cap is a whole number of patients"),
+            ({"cap": ""}, "G2: an area has a cap of at least one patient."),
+            ({"review": "soon"}, "Enter the day of review"),
+            ({"area_why": ""}, "Enter why you decide so on the area"),
+        ):
+            refused = await browser.post(f"{DESK}/area", data={**sent, **wrong})
+            assert refused.status_code == 400
+            assert words in PageReader(refused.text).words
+        assert (await browser.post(f"{DESK}/area", data=sent)).headers["location"] == f"{DESK}?done=area"
+    public = (await page("/standards/products/pulse-diary", None, platform)).words
+    assert "0 of 2600 review by 31 January 2027" in public

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from carespine.standards.access import ACCESS, ALLOWED, Access, Reach
 from carespine.standards.states import (
@@ -82,6 +82,13 @@ class Entry:
     until: datetime | None = None
     second: str | None = None
     profile: str | None = None
+
+    def __post_init__(self) -> None:
+        """Deadlines are counted in UTC: days in a zone with summer time are not all of 24 hours."""
+        for name in ("at", "until"):
+            moment: datetime | None = getattr(self, name)
+            if moment is not None and moment.tzinfo is not None:
+                object.__setattr__(self, name, moment.astimezone(UTC))
 
 
 @dataclass(frozen=True, slots=True)

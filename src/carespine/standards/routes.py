@@ -28,6 +28,7 @@ from carespine.standards import (
     waiving,
     watching,
 )
+from carespine.standards.area_routes import AreaRoutes
 from carespine.standards.engine import config as run_config
 from carespine.standards.engine import html
 from carespine.standards.keys import SigningKey
@@ -128,6 +129,7 @@ def routes_of(standards: Standards) -> list[Route]:
         ("POST", "/standards/applications/{id}/reply", supplier.reply),
         ("POST", "/standards/applications/{id}/appeal", supplier.appeal),
     ]
+    table += AreaRoutes(standards, supplier.admitted).table()
     return [Route(path, _told(endpoint), methods=[method]) for method, path, endpoint in table]
 
 
@@ -363,6 +365,12 @@ class _Supplier:
         found = await self._standards.answer(_applicant(name, "supplier"), name, event, text=told.text)
         due = found.due.isoformat() if found.due else None
         return JSONResponse({"state": found.state, "due": due, "appealed": found.appealed is not None})
+
+    async def admitted(self, request: Request, what: str) -> bytes:
+        """The body of a request that carries the application's token."""
+        words = f"{what} is sent with the token that the application was given."
+        await self._demand_token(request, request.path_params["id"], words)
+        return await _body(request)
 
     async def _demand_token(self, request: Request, name: str, refusal: str) -> None:
         token = request.headers.get("authorization", "").removeprefix("Bearer ")

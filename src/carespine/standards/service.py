@@ -21,9 +21,11 @@ from carespine.security.actor import ADMINISTRATION
 from carespine.security.egress import Egress
 from carespine.standards import (
     applying,
+    areas,
     catalogue,
     events,
     gates,
+    gating,
     issuing,
     lifecycle,
     possession,
@@ -33,6 +35,7 @@ from carespine.standards import (
     waivers,
     waiving,
 )
+from carespine.standards.access import Reach
 from carespine.standards.engine import html, runner
 from carespine.standards.engine.config import RunConfig
 from carespine.standards.engine.report import Report
@@ -304,6 +307,10 @@ class Standards:
             known = await store.deployments(session.tx, wanted.id)
             now = self.clock()
             found = await store.situation(session.tx, wanted.id, now=now)
+            if wanted.profile == areas.PROFILE and area not in await gating.open_areas(
+                session.tx, wanted.id, now=now
+            ):
+                raise Conflict(f"G1: {wanted.product} is not open in {area or 'any area by default'}.")
             is_new = (organisation, area) not in {(each.organisation, each.area) for each in known}
             if is_new and not found.access.new_sites:
                 raise Conflict(
@@ -469,14 +476,32 @@ async def standing(connection: Connection, client_id: str, *, now: datetime) -> 
     ]
     chosen = (barred or certified or applications)[0]
     found = lifecycle.replay(logs[chosen.id], now=now)
+    reach, closed = await _by_area(connection, chosen, found, now=now)
     return Standing(
         state=found.state,
         certificate_id=found.certificate_id,
         thumbprint=chosen.thumbprint,
-        allowed=found.allowed,
-        reason=f"{chosen.product} {chosen.version} is {found.state}: {found.reason}",
+        allowed=found.allowed and reach is not Reach.NONE,
+        reason=closed or f"{chosen.product} {chosen.version} is {found.state}: {found.reason}",
         suspensions=sum(line.event is Event.SUSPEND for each in applications for line in logs[each.id]),
-        reach=found.access.reach,
+        reach=reach,
         deprecated_since=found.since if found.access.deprecated else None,
         sunset=found.sunset,
     )
+
+
+async def _by_area(
+    connection: Connection, chosen: Application, found: Situation, *, now: datetime
+) -> tuple[Reach, str]:
+    """What a product reaches, and why that is less than its state allows: a virtual service that no area ever
+    accepted reaches nothing; one whose areas all closed may only read, so that its patients can be handed over.
+    """
+    reach = found.access.reach
+    if chosen.profile != areas.PROFILE or reach is not Reach.ALL:
+        return reach, ""
+    stands = await gating.standings(connection, chosen.id, now=now)
+    if any(not each.hidden for each in stands):
+        return reach, ""
+    was_open = any(each.gate.review is not None for each in stands)
+    words = f"G1: {chosen.product} {chosen.version} is open in no area"
+    return (Reach.EXPORT if was_open else Reach.NONE), words

@@ -94,6 +94,17 @@ class Products(Protocol):
     async def decide(
         self, visitor: Visitor, product_id: str, step: str, *, reason: str, severity: int | None
     ) -> None: ...
+    async def decide_area(
+        self,
+        visitor: Visitor,
+        product_id: str,
+        area: str,
+        step: str,
+        *,
+        reason: str,
+        cap: int | None,
+        review: date | None,
+    ) -> None: ...
     async def waive(
         self,
         visitor: Visitor,

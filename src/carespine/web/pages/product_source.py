@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from carespine.kernel.errors import Forbidden, Invalid
-from carespine.standards import catalogue, declaring, register, waiving
+from carespine.standards import catalogue, declaring, gating, register, waiving
+from carespine.standards.areas import Said, Word
 from carespine.standards.lifecycle import ALLOWED, TABLE, Event, Situation, State
 from carespine.standards.register import Record, Row
 from carespine.standards.service import Ruling
 from carespine.standards.waivers import Waiver, Wish
 from carespine.web.pages.product_words import STATES, area_of, as_requirement, decisions, outcome_words
 from carespine.web.pages.views import (
+    AreaGate,
     Catalogue,
     CheckResult,
     Choice,
@@ -93,7 +97,8 @@ class ProductSource:
         async with self.database.connection() as connection:
             now = self.clock()
             record = await register.record(connection, product_id, now=now)
-        return _page(record, now)
+            stands = await gating.standings(connection, product_id, now=now)
+        return replace(_page(record, now), areas=tuple(_gate(each) for each in stands))
 
     async def suspend(self, visitor: Visitor, product_id: str, *, reason: str) -> None:
         await self.standards.suspend(_administrator(visitor), product_id, reason=reason)
@@ -107,6 +112,25 @@ class ProductSource:
             raise Invalid("There is no such decision.") from error
         ruling = Ruling(reason, severity=severity)
         await self.standards.decide(_administrator(visitor), product_id, event, ruling)
+
+    async def decide_area(
+        self,
+        visitor: Visitor,
+        product_id: str,
+        area: str,
+        step: str,
+        *,
+        reason: str,
+        cap: int | None,
+        review: date | None,
+    ) -> None:
+        actor = _administrator(visitor)
+        try:
+            said = Said(step)
+        except ValueError as error:
+            raise Invalid("There is no such decision on an area.") from error
+        word = Word(said, self.clock(), actor.name, reason, cap=cap, review=review)
+        await gating.say(self.standards, actor, product_id, area, word)
 
     async def waive(
         self,
@@ -156,6 +180,21 @@ def product_row(row: Row) -> ProductRow:
 def end_of(day: date) -> datetime:
     """The moment at which a day ends in London."""
     return datetime.combine(day + timedelta(days=1), time(), _LONDON)
+
+
+def _gate(stands: gating.Standing) -> AreaGate:
+    gate, told = stands.gate, msgspec.to_builtins(stands.gate.evidence) or {}
+    words = tuple((name.replace("_", " "), str(text)) for name, text in told.items() if name != "is_home")
+    return AreaGate(
+        stands.area,
+        not stands.hidden,
+        gate.is_open,
+        stands.hidden,
+        stands.registered,
+        gate.cap or None,
+        gate.review,
+        words,
+    )
 
 
 def _waived(waiver: Waiver, now: datetime) -> Waived:

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from carespine.kernel.errors import Conflict
 from carespine.web.pages.forms import FieldError, Form
 from carespine.web.pages.ports import Platform
 from carespine.web.pages.problems import guarded
@@ -20,6 +21,8 @@ from carespine.web.pages.visits import long_text, posted, require, see_other, te
 
 DESK, CATALOGUE, REGISTER = "/admin/products", "/standards", "/standards/products"
 REASON_LIMIT = 500
+AREA_STEPS = ("accept", "cap", "close")
+_LONGEST_CAP = 6
 SEVERITIES = ("", "1", "2", "3")
 _PUBLIC_LEDE = (
     "Every product that has asked to be certified, and where it stands. "
@@ -42,6 +45,7 @@ def routes(platform: Platform) -> list[Route]:
             Route(f"{DESK}/{{product_id}}/suspend", desk.suspend, methods=["POST"]),
             Route(f"{DESK}/{{product_id}}/reinstate", desk.reinstate, methods=["POST"]),
             Route(f"{DESK}/{{product_id}}/decide", desk.decide, methods=["POST"]),
+            Route(f"{DESK}/{{product_id}}/area", desk.area, methods=["POST"]),
             Route(f"{DESK}/{{product_id}}/waive", desk.waive, methods=["POST"]),
         ],
     )
@@ -128,6 +132,30 @@ class _Desk:
         await products.decide(visitor, product_id, step, reason=form.value("why"), severity=number)
         return see_other(f"{DESK}/{product_id}?done=decided")
 
+    async def area(self, request: Request) -> Response:
+        """Open an area to a virtual service, change its cap, or close it."""
+        visitor = await require(self.platform, request, "administrator")
+        fields = await posted(self.platform, request)
+        products, product_id = self.platform.products, request.path_params["product_id"]
+        shown = await products.product(product_id)
+        form, cap, review = _area_form(fields, shown)
+        if not form.errors:
+            try:
+                await products.decide_area(
+                    visitor,
+                    product_id,
+                    form.value("area"),
+                    form.value("area_step"),
+                    reason=form.value("area_why"),
+                    cap=cap,
+                    review=review,
+                )
+            except Conflict as refusal:
+                form = Form(form.values, (FieldError("area_step", refusal.message),))
+        if form.errors:
+            return _desk_page(visitor, shown, form, status=400)
+        return see_other(f"{DESK}/{product_id}?done=area")
+
     async def waive(self, request: Request) -> Response:
         """Let a requirement be unmet for a while: which, where, why and until which day."""
         visitor = await require(self.platform, request, "administrator")
@@ -158,6 +186,30 @@ class _Desk:
             return _desk_page(visitor, await self.platform.products.product(product_id), form, status=400)
         await verb(visitor, product_id, reason=form.value("reason"))
         return see_other(f"{DESK}/{product_id}?done={done}")
+
+
+def _area_form(fields: FormData, shown: ProductPage) -> tuple[Form, int | None, date | None]:
+    """The form of a decision on an area, with its cap and its day of review where they can be read."""
+    written = long_text(
+        fields, "area_why", limit=REASON_LIMIT, required="Enter why you decide so on the area"
+    )
+    sent = {name: text(fields, name) for name in ("area", "area_step", "cap", "review")}
+    wrong, cap, review = list(written.errors), None, None
+    if sent["area"] not in {each.area for each in shown.areas}:
+        wrong.append(FieldError("area", "Choose an area for which evidence was sent"))
+    if sent["area_step"] not in AREA_STEPS:
+        wrong.append(FieldError("area_step", "Choose what you decide on the area"))
+    if sent["cap"]:
+        if sent["cap"].isascii() and sent["cap"].isdigit() and len(sent["cap"]) <= _LONGEST_CAP:
+            cap = int(sent["cap"])
+        else:
+            wrong.append(FieldError("cap", "The cap is a whole number of patients, such as 2600"))
+    if sent["review"]:
+        try:
+            review = date.fromisoformat(sent["review"])
+        except ValueError:
+            wrong.append(FieldError("review", "Enter the day of review, such as 2027-03-31"))
+    return Form({**written.values, **sent}, tuple(wrong)), cap, review
 
 
 def _waiver_form(fields: FormData, shown: ProductPage) -> tuple[Form, date | None]:

@@ -336,6 +336,20 @@ class Estate:
 
 
 @dataclass(frozen=True, slots=True)
+class AreaGate:
+    """An area of a virtual service; `evidence` are pairs of what and where, empty where none was sent."""
+
+    area: str
+    is_open: bool
+    accepted: bool
+    reasons: tuple[str, ...]
+    registered: int
+    cap: int | None
+    review: date | None
+    evidence: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Waived:
     """A waiver as a page shows it; `where` is an ODS code or words for everywhere."""
 
@@ -376,6 +390,7 @@ class ProductPage:
     capabilities: tuple[str, ...] = ()
     dependencies: tuple[str, ...] = ()
     contacts: tuple[tuple[str, str], ...] = ()
+    areas: tuple[AreaGate, ...] = ()
     waivable: tuple[tuple[str, str], ...] = ()
 
 

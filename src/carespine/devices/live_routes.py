@@ -107,7 +107,7 @@ def endpoints(platform: Platform, key_of: Key) -> dict[str, Endpoint]:
 
 
 def _lines(rows: Sequence[dict[str, Any]]) -> bytes:
-    return b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
+    return msgspec.json.Encoder().encode_lines(rows)
 
 
 def _moment(text: str | None) -> datetime:

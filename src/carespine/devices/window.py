@@ -47,7 +47,9 @@ async def raw_window(
 def _rows(patient_id: str, of: Metric, by_source: Mapping[int, Samples]) -> Iterator[dict[str, Any]]:
     for source, samples in sorted(by_source.items()):
         device = device_id(patient_id, source)
-        starts, ends = _local_times(samples.start_ms, samples), _local_times(samples.end_ms, samples)
+        starts = ends = _local_times(samples.start_ms, samples)
+        if (samples.end_ms != samples.start_ms).any():
+            ends = _local_times(samples.end_ms, samples)
         units = [unit.code for unit in of.units]
         columns = (samples.trust.tolist(), samples.value.tolist(), samples.unit.tolist())
         for start, end, trust, value, unit in zip(starts, ends, *columns, strict=True):

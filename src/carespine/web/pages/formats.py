@@ -77,7 +77,13 @@ def role(name: str) -> str:
     return _ROLES.get(name, name.capitalize())
 
 
+def data_class(code: str) -> str:
+    """A class of data in words: `body-measurements` as `body measurements`."""
+    return code.replace("-", " ")
+
+
 FILTERS = {
+    "data_class": data_class,
     "day": day,
     "short_day": short_day,
     "clock": clock,

@@ -50,8 +50,8 @@ async def alone(browser: Browser, device: Authenticator, **over: Any) -> httpx.R
     return await browser.http.post("/sign-in/passkey", data=form)
 
 
-async def second(browser: Browser, device: Authenticator) -> httpx.Response:
-    page = await browser.open("/sign-in/code")
+async def second(browser: Browser, device: Authenticator, onward: str = "") -> httpx.Response:
+    page = await browser.open(f"/sign-in/code{onward}")
     form = {"state": field_of(page.text, "state"), "credential": device.use(options_of(page.text))}
     return await browser.http.post("/sign-in/code/passkey", data=form)
 
@@ -129,6 +129,10 @@ async def test_staff_use_a_passkey_in_the_place_of_the_code(place: Town) -> None
         refused = await second(browser, theirs)
         assert refused.headers["location"] == "/sign-in/code?passkey=refused", "somebody else's passkey"
         assert "was not accepted" in (await browser.open("/sign-in/code?passkey=refused")).text
+        again = await second(browser, theirs, "?next=/practice/emergency")
+        assert again.headers["location"].endswith("?passkey=refused&next=%2Fpractice%2Femergency")
+        done = await second(browser, device, "?next=/practice/emergency")
+        assert done.headers["location"] == "/practice/emergency"
     async with place.server.platform.database.transaction() as tx:
         assert await second_factor.forget(tx, "elm")
         await second_factor.forget(tx, "ann")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from starlette.responses import Response
 from starlette.routing import Route
@@ -180,7 +180,8 @@ class _Passkeys:
             visitor = await sessions.admit(request, response, value, second_factor="passkey")
         except Unauthenticated as error:
             await sessions.refused(request, "passkey", error.message)
-            return see_other("/sign-in/code?passkey=refused")
+            onward = {"next": attempt.onward} if attempt and attempt.onward else {}
+            return see_other(f"/sign-in/code?{urlencode({'passkey': 'refused', **onward})}")
         response.headers["location"] = attempt.onward or visitor.landing
         return response
 

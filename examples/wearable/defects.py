@@ -50,6 +50,7 @@ DEFECTS = {
     "retries-twice": "carries out a retried write again",
     "revoked-keys-live": "goes on trusting keys that were revoked",
     "rewrites-audit": "shows refusals in the audit trail as done",
+    "search-ignores-time": "searches without looking at the time",
     "serves-private-key": "publishes its key with the private part",
     "slow-recovery": "takes half a day to recover",
     "slow-switch": "takes too long to switch a feature off",

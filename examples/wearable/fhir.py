@@ -148,11 +148,10 @@ class Fhir:
         for name in ("patient", "subject"):
             for value in query.getlist(name):
                 patients &= {each.rpartition("/")[2] for each in value.split(",")}
-        where: list[tuple[str, Any]] = [
-            ("code = ?", each.rpartition("|")[2]) for each in query.getlist("code")
-        ]
+        where: list[tuple[str, Any]] = [("code = ?", self._code(each)) for each in query.getlist("code")]
         where += [("id = ?", each) for each in query.getlist("_id")]
-        where += [self._date(each) for each in query.getlist("date")]
+        if "search-ignores-time" not in self.defects:
+            where += [self._date(each) for each in query.getlist("date")]
         found, total = (
             self.store.readings(sorted(patients), where, limit=self._count(query)) if patients else ([], 0)
         )
@@ -306,6 +305,12 @@ class Fhir:
         if not (text.isascii() and text.isdigit() and len(text) < 6):
             raise Refusal(400, "value", "_count must be a number")
         return min(int(text), _MOST)
+
+    @staticmethod
+    def _code(text: str) -> str:
+        """The LOINC code that is asked for; none where another system is."""
+        system, _, code = text.rpartition("|")
+        return code if system in ("", judging.LOINC) else ""
 
     @staticmethod
     def _date(text: str) -> tuple[str, float]:

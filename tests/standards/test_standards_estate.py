@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from carespine.cli import app
 from carespine.kernel.errors import Conflict, Forbidden, Invalid
 from carespine.kernel.ids import new_id
-from carespine.standards import catalogue, comparing, estate, gates, lifecycle, moving, store
+from carespine.standards import cases, catalogue, comparing, estate, gates, lifecycle, moving, store
 from carespine.standards.lifecycle import Event
 from carespine.standards.service import Ruling
 
@@ -244,3 +244,25 @@ def test_the_command_compares_two_folders(tmp_path):
     assert json.loads(differs.output)["parts"]["alerts"]["imported"] == 0
     unkept = run.invoke(app, ["standards", "compare-exports", str(left), str(left), "--keep", "x"])
     assert unkept.exit_code == 2
+
+
+async def test_a_case_says_who_has_to_act_next(stage):
+    product = await stage.product()
+
+    async def waits() -> list[str]:
+        async with stage.database.connection() as connection:
+            return [each.waits_for for each in await cases.open_cases(connection, now=stage.clock())]
+
+    assert await waits() == []
+    await stage.standards.decide(AUTHORITY, product, Event.FIND, Ruling("zones are lost", severity=2))
+    assert await waits() == ["the supplier: answer the finding"]
+    await stage.post(f"/standards/applications/{product}/reply", {"text": "We mend it."})
+    assert await waits() == ["the authority: agree the plan, or restrict"]
+    await stage.standards.decide(AUTHORITY, product, Event.AGREE, Ruling("agreed"))
+    assert await waits() == ["the supplier: mend it, and pass a run"]
+    await stage.post(f"/standards/applications/{product}/appeal", {"text": "It is no fault."})
+    assert await waits() == ["the authority: decide the appeal"]
+    async with stage.database.connection() as connection:
+        (case,) = await cases.open_cases(connection, now=stage.clock())
+    assert [each.event for each in case.said][:3] == [Event.APPEAL, Event.AGREE, Event.REPLY]
+    assert case.until == stage.clock() + timedelta(days=28)

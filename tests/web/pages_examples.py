@@ -509,6 +509,15 @@ class ExampleProducts:
         row = replace(self.page.product, state=RESTRICTED)
         self.page = replace(self.page, product=row, decisions=())
 
+    async def cases(self):
+        said = (
+            ("Reply", "Example Ltd", NOW, "We mend it by May."),
+            ("Finding", "Jo Bell", NOW, "Zones are lost."),
+        )
+        return tuple(
+            views.CaseRow(each, "The authority: agree the plan.", NOW, NOW, said) for each in self.rows
+        )
+
     async def decide_area(self, visitor, product_id, area, step, *, reason, cap, review):
         if step == "accept" and cap is None:
             raise Conflict("G2: an area has a cap of at least one patient.")
@@ -549,7 +558,7 @@ class ExampleEstates:
         )
 
     async def estate(self, visitor):
-        return views.Estate("A81001", self.held)
+        return views.Estate("A81001", self.held, ((NOW, "Pulse Diary is being phased out."),))
 
     async def adopt(self, visitor, product_id, *, area):
         if area == "closed":

@@ -211,3 +211,13 @@ async def test_an_area_is_opened_with_a_cap_and_a_review_and_shown_in_public():
         assert (await browser.post(f"{DESK}/area", data=sent)).headers["location"] == f"{DESK}?done=area"
     public = (await page("/standards/products/pulse-diary", None, platform)).words
     assert "0 of 2600 review by 31 January 2027" in public
+
+
+async def test_cases_say_what_was_said_who_acts_and_until_when():
+    read = await page("/admin/cases", "administrator")
+    assert "Example Ltd, 20 November 2026: We mend it by May." in read.words
+    assert "under appeal since 20 November 2026" in read.words
+    nothing = ExamplePlatform(products=ExampleProducts(rows=()))
+    assert "No case is open" in (await page("/admin/cases", "administrator", nothing)).words
+    async with client("practitioner") as browser:
+        assert (await browser.get("/admin/cases")).status_code == 403

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from carespine.kernel.errors import Forbidden
-from carespine.standards import catalogue, comparing, estate, moving, register
+from carespine.standards import catalogue, comparing, estate, monitoring, moving, register
 from carespine.standards.authority import health_body
 from carespine.web.pages.product_source import product_row
 from carespine.web.pages.product_words import outcome_words
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from carespine.security.actor import Actor
     from carespine.standards.service import Standards
     from carespine.storage.database import Database
+
+_NOTICES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ class EstateSource:
         organisation = health_body(_actor(visitor))
         async with self.database.connection() as connection:
             held = await estate.of(connection, organisation, now=self.clock())
+            told = await monitoring.notices(connection, organisation, most=_NOTICES)
         rows = tuple(
             EstateRow(
                 product_row(each.row),
@@ -91,7 +94,7 @@ class EstateSource:
             )
             for each in held
         )
-        return Estate(organisation, rows)
+        return Estate(organisation, rows, tuple((each.at, each.text) for each in told))
 
     async def adopt(self, visitor: Visitor, product_id: str, *, area: str) -> None:
         await estate.adopt(self.standards, _actor(visitor), product_id, area=area)

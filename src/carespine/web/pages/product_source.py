@@ -11,15 +11,16 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from carespine.kernel.errors import Forbidden, Invalid
-from carespine.standards import catalogue, declaring, gating, register, waiving
+from carespine.standards import cases, catalogue, declaring, gating, register, waiving
 from carespine.standards.areas import Said, Word
 from carespine.standards.lifecycle import ALLOWED, TABLE, Event, Situation, State
 from carespine.standards.register import Record, Row
 from carespine.standards.service import Ruling
 from carespine.standards.waivers import Waiver, Wish
-from carespine.web.pages.product_words import STATES, area_of, as_requirement, decisions, outcome_words
+from carespine.web.pages.product_words import SAID, STATES, area_of, as_requirement, decisions, outcome_words
 from carespine.web.pages.views import (
     AreaGate,
+    CaseRow,
     Catalogue,
     CheckResult,
     Choice,
@@ -92,6 +93,24 @@ class ProductSource:
         }
         named = Counter(app.product for app in allowed.values())
         return tuple(_choice(app, alone=named[app.product] == 1) for app in allowed.values())
+
+    async def cases(self) -> tuple[CaseRow, ...]:
+        """The open cases, with the words of the standards for what happened."""
+        async with self.database.connection() as connection:
+            found = await cases.open_cases(connection, now=self.clock())
+        return tuple(
+            CaseRow(
+                product_row(each.row),
+                _sentence(each.waits_for),
+                each.until,
+                each.row.situation.appealed,
+                tuple(
+                    (SAID.get(line.event, str(line.event)), line.who, line.at, line.reason)
+                    for line in each.said
+                ),
+            )
+            for each in found
+        )
 
     async def product(self, product_id: str) -> ProductPage:
         async with self.database.connection() as connection:

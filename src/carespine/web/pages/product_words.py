@@ -61,6 +61,19 @@ _OUTCOMES: dict[Outcome, tuple[str, Tone]] = {
     Outcome.OMIT: ("Does not apply", "neutral"),
     Outcome.ERROR: ("Fault of the check", "neutral"),
 }
+SAID = {
+    Event.FIND: "Finding",
+    Event.REPLY: "Reply",
+    Event.AGREE: "Plan agreed",
+    Event.EXTEND: "Plan extended",
+    Event.SUSPEND: "Suspension",
+    Event.APPEAL: "Appeal",
+    Event.UPHOLD: "Appeal dismissed",
+    Event.OVERTURN: "Appeal succeeded",
+    Event.RESTRICT: "Restriction",
+    Event.PHASE_OUT: "Phase-out",
+    Event.REFUSE: "Failed run",
+}
 # By the first letters of a requirement's id.
 _AREAS = {
     "AC": "Access",

@@ -19,6 +19,7 @@ from carespine.web.pages.rendering import page
 from carespine.web.pages.views import ProductPage, Visitor
 from carespine.web.pages.visits import long_text, posted, require, see_other, text
 
+CASES = "/admin/cases"
 DESK, CATALOGUE, REGISTER = "/admin/products", "/standards", "/standards/products"
 REASON_LIMIT = 500
 AREA_STEPS = ("accept", "cap", "close")
@@ -41,6 +42,7 @@ def routes(platform: Platform) -> list[Route]:
             Route(REGISTER, public.register),
             Route(f"{REGISTER}/{{product_id}}", public.product),
             Route(DESK, desk.products),
+            Route(CASES, desk.cases),
             Route(f"{DESK}/{{product_id}}", desk.product),
             Route(f"{DESK}/{{product_id}}/suspend", desk.suspend, methods=["POST"]),
             Route(f"{DESK}/{{product_id}}/reinstate", desk.reinstate, methods=["POST"]),
@@ -101,6 +103,11 @@ class _Desk:
         visitor = await require(self.platform, request, "administrator")
         shown = await self.platform.products.product(request.path_params["product_id"])
         return _desk_page(visitor, shown, Form(), done=request.query_params.get("done", ""))
+
+    async def cases(self, request: Request) -> Response:
+        visitor = await require(self.platform, request, "administrator")
+        found = await self.platform.products.cases()
+        return page("admin/cases.html", visitor=visitor, current=CASES, cases=found)
 
     async def suspend(self, request: Request) -> Response:
         products = self.platform.products

@@ -333,6 +333,7 @@ class Estate:
 
     organisation: str
     rows: tuple[EstateRow, ...]
+    notices: tuple[tuple[datetime, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,6 +348,17 @@ class AreaGate:
     cap: int | None
     review: date | None
     evidence: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseRow:
+    """An open case; `said` are what was said, by whom, when and in which words, the newest first."""
+
+    product: ProductRow
+    waits_for: str
+    until: datetime | None
+    appealed: datetime | None
+    said: tuple[tuple[str, str, datetime, str], ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,19 @@ async def test_the_identity_token_says_who_signed_in_and_verifies_by_the_publish
     assert claims["exp"] > claims["iat"] >= claims["auth_time"]
 
 
+async def test_a_server_with_no_name_and_no_provider_offers_neither_passkeys_nor_providers(
+    place: Town,
+) -> None:
+    async with place.browser("ann") as browser:
+        for path in ("/account/passkeys", "/sign-in/nhs-login", "/sign-in/cis2", "/sign-in/jwks.json"):
+            assert (await browser.open(path)).status_code == 404
+        assert "asskey" not in (await browser.open("/me/access")).text
+    async with place.browser() as browser:
+        page = (await browser.open("/sign-in")).text
+        assert "Continue with" not in page
+        assert "asskey" not in page
+
+
 async def test_staff_choose_the_patient_and_the_app_is_held_to_the_choice(place: Town) -> None:
     scope = "launch/patient openid fhirUser patient/Observation.rs"
     async with place.browser("elm") as browser:

@@ -204,9 +204,3 @@ async def test_only_whoever_has_just_signed_in_changes_passkeys(place: Town) -> 
         form = {"csrf_token": field_of(page.text, "csrf_token"), "passkey": "00"}
         assert (await browser.http.post("/account/passkeys/remove", data=form)).status_code == 403
         assert "sign in again" in (await browser.open("/account/passkeys")).text
-
-
-async def test_a_server_without_a_name_offers_none(database_url: str, tmp_path: Any) -> None:
-    async with town(database_url, tmp_path) as plain, plain.browser("ann") as browser:
-        assert (await browser.open("/account/passkeys")).status_code == 404
-        assert "passkey" not in (await browser.open("/me")).text

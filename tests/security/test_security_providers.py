@@ -11,7 +11,7 @@ import httpx
 import pytest
 from api import Server, fresh_database
 from fake_provider import KEY, STRANGER, FakeProvider, providing
-from joserfc.jwk import ECKey, OctKey, RSAKey
+from joserfc.jwk import ECKey, OctKey
 from oauth_people import PASSWORD, Browser, Town, town
 
 from carespine.kernel import nhs_number
@@ -63,7 +63,7 @@ def _key(folder: Path) -> None:
     path = folder / "keys" / "sign-in.jwk"
     path.parent.mkdir()
     path.touch(0o600)
-    path.write_text(json.dumps(RSAKey.generate_key(2048, auto_kid=True).as_dict(private=True)))
+    path.write_text(json.dumps(STRANGER.as_dict(private=True)))
 
 
 async def _people(server: Server) -> None:
@@ -303,11 +303,3 @@ async def test_somebody_whose_account_was_disabled_stays_out(place: Town, provid
 def test_unsafe_settings_stop_the_start(over: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match=r"nhs_login|cis2"):
         load(data=tmp_path, **over)
-
-
-async def test_without_a_provider_the_page_offers_none(
-    place: Town, database_url: str, tmp_path: Path
-) -> None:
-    async with town(database_url, tmp_path) as plain, plain.browser() as browser:
-        assert "Continue with" not in (await browser.open("/sign-in")).text
-        assert (await browser.open("/sign-in/nhs-login")).status_code == 404

@@ -22,7 +22,7 @@ from carespine.devices.models import (
     Target,
 )
 from carespine.kernel import nhs_number
-from carespine.kernel.errors import Conflict, Forbidden, NotFound, Unauthenticated
+from carespine.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
 from carespine.security.accounts import REFUSED as REFUSED_WORDS
 from carespine.web.pages import views
 
@@ -567,6 +567,36 @@ class ExampleEstates:
 
 
 @dataclass
+class ExampleWorkbench:
+    said: list[str] = field(default_factory=list)
+    going: bool = True
+
+    async def admits(self, application, token):
+        return (application, token) == ("pulse-diary", "its-token")
+
+    async def requirements(self, application):
+        return (("SE-05", "SE-05 Clients prove who they are"),)
+
+    async def begin(self, application, *, config, only):
+        if config == "{":
+            raise Invalid("The configuration is not JSON that can be read here.")
+        return "run-1"
+
+    async def live(self, application, run_id):
+        failed = views.LiveCheck(
+            "SE-05", "Clients prove who they are", "Failed", "bad", "all are refused", "one was taken",
+            "Refuse it.", ("an altered token was taken",), ((7, "GET /fhir 200"),), explain=True,
+        )  # fmt: skip
+        good = replace(failed, title="Another", outcome="Passed", tone="good", explain=False)
+        return views.LiveRun(run_id, "", 9, self.going, "refused: SE-05", None, (good, failed))
+
+    async def answer(self, application, step, *, words):
+        if step == "appeal":
+            raise Conflict("There is no decision to appeal against.")
+        self.said.append(words)
+
+
+@dataclass
 class ExamplePlatform:
     sign_ins: tuple[views.DemoSignIn, ...] = DEMO
     sessions: ExampleSessions = field(default_factory=ExampleSessions)
@@ -574,6 +604,7 @@ class ExamplePlatform:
     patient: ExamplePatient = None  # type: ignore[assignment]
     products: ExampleProducts = field(default_factory=ExampleProducts)
     estates: ExampleEstates = field(default_factory=ExampleEstates)
+    workbench: ExampleWorkbench = field(default_factory=ExampleWorkbench)
 
     def __post_init__(self):
         self.patient = self.patient or ExamplePatient(self.practice)

@@ -31,6 +31,7 @@ PAGES = [
     ("/standards/products/compare", None),
     ("/standards/products/compare?product=a&product=b", None),
     ("/estate", "administrator"),
+    ("/supplier", None),
     ("/admin/cases", "administrator"),
 ]
 

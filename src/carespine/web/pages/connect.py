@@ -33,6 +33,7 @@ from carespine.web.pages.product_source import ProductSource
 from carespine.web.pages.routing import page_routes
 from carespine.web.pages.sharing_choices import SharingChoices
 from carespine.web.pages.views import DemoSignIn, ProviderLink
+from carespine.web.pages.workbench_source import WorkbenchSource
 from carespine.web.settings import is_named
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Connected:
     patient: PatientSource
     products: ProductSource
     estates: EstateSource
+    workbench: WorkbenchSource
 
     def providers(self) -> tuple[ProviderLink, ...]:
         return provider_sign_in.links(self.settings)
@@ -85,6 +87,7 @@ def connected(platform: Platform) -> Connected:
         ),
         products,
         EstateSource(platform.database, platform.clock, products.standards),
+        WorkbenchSource(products.standards),
     )
 
 

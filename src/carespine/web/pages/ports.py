@@ -22,6 +22,7 @@ from carespine.web.pages.views import (
     DemoSignIn,
     Estate,
     Inbox,
+    LiveRun,
     ProductPage,
     ProductRow,
     ProviderLink,
@@ -127,6 +128,14 @@ class Estates(Protocol):
     async def adopt(self, visitor: Visitor, product_id: str, *, area: str) -> None: ...
 
 
+class Workbench(Protocol):
+    async def admits(self, application: str, token: str) -> bool: ...
+    async def requirements(self, application: str) -> tuple[tuple[str, str], ...]: ...
+    async def begin(self, application: str, *, config: str, only: str) -> str: ...
+    async def live(self, application: str, run_id: str) -> LiveRun: ...
+    async def answer(self, application: str, step: str, *, words: str) -> None: ...
+
+
 class Platform(Protocol):
     """Everything the pages need."""
 
@@ -140,6 +149,8 @@ class Platform(Protocol):
     def products(self) -> Products: ...
     @property
     def estates(self) -> Estates: ...
+    @property
+    def workbench(self) -> Workbench: ...
 
     def demo_sign_ins(self) -> tuple[DemoSignIn, ...]:
         """The accounts that the first page prints; none unless the settings say demonstration."""

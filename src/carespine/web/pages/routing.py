@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.routing import Route
 
-from carespine.web.pages import estates, front, patient, practice, products
+from carespine.web.pages import estates, front, patient, practice, products, workbench
 from carespine.web.pages.ports import Platform
 
 
@@ -16,4 +16,5 @@ def page_routes(platform: Platform) -> list[Route]:
         *patient.routes(platform),
         *estates.routes(platform),  # before the products: "compare" is no product
         *products.routes(platform),
+        *workbench.routes(platform),
     ]

@@ -362,6 +362,35 @@ class CaseRow:
 
 
 @dataclass(frozen=True, slots=True)
+class LiveCheck:
+    """A check of a run as it goes; `exchanges` are numbers and texts; `explain` says that it needs the supplier."""
+
+    requirement_id: str
+    title: str
+    outcome: str
+    tone: Tone
+    expected: str
+    came: str
+    advice: str
+    faults: tuple[str, ...]
+    exchanges: tuple[tuple[int, str], ...]
+    explain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LiveRun:
+    """A run as it goes; `kept` is the run of the register that it became."""
+
+    run_id: str
+    only: str
+    total: int
+    going: bool
+    outcome: str
+    kept: str | None
+    checks: tuple[LiveCheck, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Waived:
     """A waiver as a page shows it; `where` is an ODS code or words for everywhere."""
 

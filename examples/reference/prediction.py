@@ -16,6 +16,7 @@ from wearable.fhir import Answer, Fhir
 from wearable.store import Client
 
 _MODEL, _VERSION = "Example risk of admission", "2.1"
+_PERCENT = {"unit": "%", "system": "http://unitsofmeasure.org", "code": "%"}
 _POPULATION = "adults of 18 to 84 years in England"
 
 
@@ -30,7 +31,8 @@ class Prediction:
         """A prediction for this patient, if there is none yet."""
         sure = {"probabilityDecimal": 0.12}
         if "hides-uncertainty" not in self.fhir.defects:
-            sure = {"probabilityRange": {"low": {"value": 0.08}, "high": {"value": 0.17}}}
+            low, high = ({"value": value, **_PERCENT} for value in (8, 17))
+            sure = {"probabilityRange": {"low": low, "high": high}}
         tree = {
             "status": "final",
             "subject": {"reference": f"Patient/{patient}"},

@@ -16,6 +16,7 @@ from browser_driver import (
     watched_page,
 )
 from pages_app import example_app
+from pages_examples import ExamplePlatform
 from playwright.sync_api import Browser, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -34,6 +35,11 @@ PAGES = [
     ("/me/sharing", "margaret.hughes"),
     ("/admin/products", "jo.bell"),
     ("/admin/products/pulse-diary", "jo.bell"),
+    ("/admin/cases", "jo.bell"),
+    ("/estate", "jo.bell"),
+    ("/standards/products/compare", ""),
+    ("/standards/products/compare?product=a&product=b", ""),
+    ("/supplier", ""),
 ]
 
 
@@ -79,6 +85,27 @@ def test_pages_obey_their_own_policy_in_the_browser(browser, address):
     watched.page.wait_for_load_state("networkidle")
     assert watched.troubles == []
     watched.page.context.close()
+
+
+def test_the_workbench_is_accessible_and_follows_a_run(browser):
+    platform = ExamplePlatform()
+    with served(example_app(platform)) as address:
+        page = watched_page(browser, address).page
+        page.goto("/supplier")
+        page.get_by_label("Application").fill("pulse-diary")
+        page.get_by_label("Token").fill("its-token")
+        page.get_by_role("button", name="Open the workbench").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("Pulse Diary")
+        assert accessibility_faults(page) == []
+        page.get_by_role("button", name="Start the run").click()
+        expect(page.get_by_role("status")).to_have_text("2 of 9 checks are done.")
+        assert accessibility_faults(page) == []
+        platform.workbench.going = False
+        expect(page.get_by_role("status")).to_have_text("refused: SE-05", timeout=10_000)
+        page.get_by_text("Exchange 7 shows it").click()
+        assert accessibility_faults(page) == []
+        assert overflow(page) == 0
+        page.context.close()
 
 
 def test_a_journey_by_keyboard_alone_reaches_the_summary(browser, address):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import pytest
 from pages_stage import (
     CERTIFICATE_ID,
     CLIENT,
+    NOW,
     PASSWORD,
     PRODUCT_ID,
     RUN_ID,
@@ -19,6 +22,11 @@ from pages_stage import (
 )
 
 from carespine.demo.practice.story_people import CONSENTING_PATIENT, GP, RECEPTIONIST, REFUSING_PATIENT
+from carespine.kernel.ids import new_id
+from carespine.security import accounts
+from carespine.security.accounts import Account
+from carespine.standards import store
+from carespine.standards.lifecycle import Entry, Event
 from carespine.web.platform import Platform
 
 if TYPE_CHECKING:
@@ -264,3 +272,41 @@ async def test_an_unknown_address_is_a_page_for_people_and_an_outcome_for_progra
         assert "Page not found" in (await anyone.open("/nowhere", expect=404)).words
         answer = await anyone.browser.get("/nowhere", headers={"accept": "application/json"})
     assert answer.json()["resourceType"] == "OperationOutcome"
+
+
+async def test_the_register_is_used_by_a_health_body_the_authority_and_a_supplier(platform):
+    local = Account("local", "Lou Local", "administrator", "administrator", "A81001", "Practitioner/lou")
+    async with platform.database.transaction() as tx:
+        await accounts.save(tx, local, PASSWORD)
+        other = replace(
+            await store.application(tx, PRODUCT_ID), id=new_id(), product="Other Band", client_id="other-band"
+        )
+        await store.add_application(tx, other, secret=sha256(b"another").digest())
+        await store.add_event(tx, other.id, Entry(Event.APPLY, NOW, "supplier", "applied"))
+    async with window(platform, "admin") as admin:
+        await admin.open("/estate", expect=403)
+        assert "No case is open" in (await admin.open("/admin/cases")).words
+    async with window(platform, "local") as body:
+        assert "No product is on record for your organisation" in (await body.open("/estate")).words
+        taken = await body.send("/estate/adopt", product=PRODUCT_ID, area="")
+        assert taken.headers["location"] == "/estate?done=adopted"
+        assert "Steady Band" in (await body.open("/estate")).one("table").text
+        refused = await body.send("/estate/adopt", product=other.id, area="")
+        assert refused.status_code == 400
+        read = await body.open(f"/standards/products/compare?product={PRODUCT_ID}&product={other.id}")
+        assert "by probe on 17 October 2026" in read.words
+        narrowed = await body.open("/standards/products?state=applied")
+        assert "Other Band" in narrowed.one("table").text
+        assert "Steady Band" not in narrowed.one("table").text
+    async with window(platform) as supplier:
+        await supplier.open("/supplier")
+        opened = await supplier.send("/supplier/open", application=PRODUCT_ID, token="token")
+        assert opened.status_code == 303
+        assert "Steady Band" in (await supplier.open("/supplier")).one("h1").text
+        refused = await supplier.send("/supplier/answer", step="reply", answer="There is no finding.")
+        assert refused.status_code == 400
+        assert "is certified" in refused.text
+        bad = await supplier.send("/supplier/run", only="SE-13", config='{"nonsense": 1}')
+        assert bad.status_code == 400
+        begun = await supplier.send("/supplier/run", only="SE-13", config="")
+        await supplier.open(begun.headers["location"])

@@ -27,7 +27,17 @@ from carespine.standards.routes import standards_of
 from carespine.storage.bell import Bell
 from carespine.storage.jobs import forget_expired
 from carespine.storage.subscriptions import forget_events
-from carespine.web import discovery, logs, metrics, pages, subscription_socket, tracing, wiring, workers
+from carespine.web import (
+    discovery,
+    logs,
+    metrics,
+    pages,
+    sandbox,
+    subscription_socket,
+    tracing,
+    wiring,
+    workers,
+)
 from carespine.web.cors import Cors
 from carespine.web.fhir_endpoint import PREFIX, FhirEndpoint
 from carespine.web.gate import Gate
@@ -89,7 +99,7 @@ def build(platform: Platform) -> ASGIApp:
     meter, traces = metrics.Meter(), tracing.provider()
     routes: list[BaseRoute] = [metrics.route(meter, platform.settings), *discovery.routes(platform)]
     routes.append(subscription_socket.route(bell, workers.telling(platform)))
-    routes += [*wiring.routes(platform), *pages.routes(platform)]
+    routes += [*wiring.routes(platform), *sandbox.routes(platform), *pages.routes(platform)]
     handlers = {CarespineError: pages.on_error, HTTPException: pages.on_http_error}
     rest = Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
     rest.state.platform = platform

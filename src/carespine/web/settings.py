@@ -90,6 +90,10 @@ class Settings(BaseSettings):
     monitoring: bool = Field(
         True, description="Probe every product that has access once an hour, from this server."
     )
+    sandbox: bool = Field(
+        False,
+        description="Let anybody register a client with made-up patients of its own; for a server without real people.",
+    )
     demo: bool = Field(False, description="Show the demonstration's sign-ins on the first page.")
     max_body_mb: int = Field(32, ge=1, le=1024, description="Largest body of a FHIR request, in MiB.")
     max_upload_mb: int = Field(

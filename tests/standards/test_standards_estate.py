@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import timedelta
 from pathlib import Path
@@ -266,3 +267,17 @@ async def test_a_case_says_who_has_to_act_next(stage):
         (case,) = await cases.open_cases(connection, now=stage.clock())
     assert [each.event for each in case.said][:3] == [Event.APPEAL, Event.AGREE, Event.REPLY]
     assert case.until == stage.clock() + timedelta(days=28)
+
+
+async def test_racing_decisions_and_adoptions_leave_no_duplicates(stage):
+    product = await stage.product()
+    found = [
+        stage.standards.decide(AUTHORITY, product, Event.FIND, Ruling("zones are lost")) for _ in range(6)
+    ]
+    taken = [estate.adopt(stage.standards, LOCAL, product) for _ in range(6)]
+    ended = await asyncio.gather(*found, *taken, return_exceptions=True)
+    assert sum(isinstance(each, Conflict) for each in ended) == 5
+    assert sum(each == "A81001" for each in ended) == 6
+    record = await stage.get(f"/standards/register/{product}")
+    assert [each["event"] for each in record["history"]] == ["apply", "start", "certify", "find"]
+    assert [each["organisation"] for each in record["sites"]] == ["A81001"]

@@ -14,10 +14,12 @@ from carespine.kernel.ids import new_id
 from carespine.security.actor import Actor
 from carespine.security.audit_log import AuditLog
 from carespine.security.door import Door
-from carespine.standards import routes, service, store
+from carespine.standards import catalogue, routes, service, store
+from carespine.standards.engine.evidence import EvidenceLog
+from carespine.standards.engine.report import Report
 from carespine.standards.keys import SigningKey
 from carespine.standards.lifecycle import Entry, Event
-from carespine.standards.models import Application
+from carespine.standards.models import Application, CheckResult, Finding, Level, Outcome, Verdict
 from carespine.storage.database import Database
 
 AUTHORITY = Actor("administrator", "ada", "Ada Admin", "administrator")
@@ -91,3 +93,31 @@ class Stage:
 
     async def post(self, path: str, tree: object, *, token: str = TOKEN) -> httpx.Response:
         return await self.http.post(path, json=tree, headers={"authorization": f"Bearer {token}"})
+
+
+def report_of(stage: Stage, failing: str) -> Report:
+    """A run in which one requirement of the profile is not met."""
+    profile = catalogue.profile("device-app")
+    results = tuple(
+        CheckResult(
+            name, name, "1", Level.MUST, name, "quote", "expected", "advice",
+            Finding(Outcome.FAIL if name == failing else Outcome.PASS, "it came"),
+        )
+        for name in profile.requirements
+    )  # fmt: skip
+    evidence = EvidenceLog()
+    evidence.append("start", {})
+    return Report(
+        base_url="https://app.example.org",
+        profile=profile.name,
+        profile_version=profile.version,
+        catalogue=catalogue.digest(),
+        seed="seed",
+        seed_sha256="0" * 64,
+        started=stage.clock(),
+        ended=stage.clock(),
+        results=results,
+        verdict=Verdict.FAIL,
+        evidence=evidence,
+        published_keys=(APP_KEY.thumbprint(),),
+    )

@@ -6,12 +6,12 @@ import asyncio
 
 import httpx
 import pytest
-from register_stage import Stage
+from register_stage import Stage, report_of
 
 from carespine.kernel.errors import Misconfigured, NotFound, TooMany
 from carespine.security.actor import Actor
 from carespine.security.egress import Egress
-from carespine.standards import trying
+from carespine.standards import catalogue, trying
 from carespine.standards.engine import runner
 from carespine.standards.engine.config import RunConfig
 from carespine.standards.trying import LiveRun
@@ -87,3 +87,21 @@ async def test_a_run_whose_process_ended_is_told_as_broken_off(stage):
     stage.clock.forward(minutes=3)
     told = (await trying.find(stage.standards, product, "r")).tree()
     assert (told["going"], told["outcome"]) == (False, "the run was broken off: start it again")
+
+
+async def test_a_whole_run_decides_and_is_shown_as_it_went(stage, monkeypatch):
+    product = await stage.product(base_url="https://app.example.org")
+
+    async def run(plan: runner.Plan):
+        report = report_of(stage, "SE-13")
+        for each in report.results:
+            plan.progress(each)
+        return report
+
+    monkeypatch.setattr(trying.runner, "run", run)
+    name = await trying.begin(stage.standards, SUPPLIER, product, config=RunConfig())
+    found = await ended(stage, product, name)
+    assert len(found.results) == len(catalogue.profile("device-app").requirements)
+    assert found.outcome.startswith("refused: SE-13")
+    record = await stage.get(f"/standards/register/{product}")
+    assert (record["last_run"], record["state"]) == (found.run, "watch")

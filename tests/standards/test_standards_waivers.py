@@ -9,10 +9,13 @@ import asyncpg
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from register_stage import AUTHORITY, BEGIN, LOCAL, NURSE, Stage
+from register_stage import AUTHORITY, BEGIN, LOCAL, NURSE, Stage, report_of
 
 from carespine.kernel.errors import Conflict, Forbidden
-from carespine.standards import catalogue, lifecycle, rules, waivers, waiving
+from carespine.security.actor import Actor
+from carespine.standards import catalogue, certificates, lifecycle, rules, service, waivers, waiving
+from carespine.standards.engine.config import RunConfig
+from carespine.standards.engine.report import Report
 from carespine.standards.lifecycle import Entry, Event, State
 from carespine.standards.models import CheckResult, Finding, Level, Outcome
 from carespine.standards.waivers import Waiver, Wish
@@ -144,3 +147,31 @@ def test_data_of_record_systems_can_be_moved_for_90_days():
     for early in (30, 89.99):
         with pytest.raises(lifecycle.CannotHappenError, match="export stays possible"):
             leaving("record-system", early)
+
+
+async def test_a_run_passes_by_waiver_and_its_certificate_names_it_and_ends_with_it(stage, monkeypatch):
+    product = await stage.product()
+
+    async def run(_: object) -> Report:
+        return report_of(stage, WAIVABLE.id)
+
+    monkeypatch.setattr(service.runner, "run", run)
+    supplier = Actor("app", product, "supplier", "supplier")
+    alone = await stage.standards.run(supplier, product, config=RunConfig())
+    assert not alone.decision.certified
+    until = BEGIN + timedelta(days=100, hours=5)
+    await waiving.grant(stage.standards, AUTHORITY, product, Wish(WAIVABLE.id, "A test is booked.", until))
+    decided = await stage.standards.run(supplier, product, config=RunConfig())
+    assert (decided.decision.certified, decided.decision.level) == (True, "core")
+    text = (await stage.http.get(f"/standards/certificates/{decided.certificate_id}")).text
+    trust = await stage.get("/standards/jwks.json")
+    found = certificates.verify(text, trust, stage.clock())
+    assert found.ok, found.reasons
+    assert found.claims["waived"] == {WAIVABLE.id: int(until.timestamp())}
+    assert found.claims["exp"] == int(until.timestamp())
+    record = await stage.get(f"/standards/register/{product}")
+    assert f"by waiver without {WAIVABLE.id}" in record["reason"]
+    assert record["certificate_until"].startswith("2027-02-10T14:00:00")
+    stage.clock.forward(days=100, hours=5)
+    assert (await stage.get(f"/standards/register/{product}"))["state"] == "expired"
+    assert not certificates.verify(text, trust, stage.clock()).ok

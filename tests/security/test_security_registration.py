@@ -114,6 +114,15 @@ async def test_a_server_side_app_gets_a_secret_once(product: Product) -> None:
     assert told["client_secret"].encode() not in found.secret
 
 
+def _shown(value: object) -> str:
+    """The name of a case, without its keys: those are made anew in each process of the tests."""
+    if isinstance(value, dict):
+        return ",".join(
+            f"{name}={'KEY' if name in ('key', 'jwks') else given}" for name, given in value.items()
+        )
+    return str(value)
+
+
 @pytest.mark.parametrize(
     "over",
     [
@@ -128,7 +137,7 @@ async def test_a_server_side_app_gets_a_secret_once(product: Product) -> None:
         {"key": OTHER},
         {"key": ECKey.generate_key("P-256", {"kid": "one"}), "alg": "ES256"},
     ],
-    ids=str,
+    ids=_shown,
 )
 async def test_a_statement_that_does_not_hold_is_refused(product: Product, over: dict[str, Any]) -> None:
     assert await refusal(await register(product, product.statement(**over))) == "invalid_software_statement"
@@ -206,7 +215,7 @@ async def test_a_certificate_that_does_not_hold_is_refused(server: Server, produ
             {"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": "http://127.0.0.1:1/jwks"},
         ),
     ],
-    ids=str,
+    ids=_shown,
 )
 async def test_what_the_certificate_does_not_allow_is_refused(
     product: Product, error: str, over: dict[str, Any]

@@ -16,6 +16,17 @@ from carespine.storage.embedded import EmbeddedPostgres
 from carespine.storage.migrate import migrate
 
 _numbers = itertools.count(1)
+# The files that take longest are begun first, so that no process waits for them when the others are done.
+_LONGEST = (
+    "test_browser_journey.py",
+    "test_browser_pages.py",
+    "test_standards_register.py",
+    "test_devices_import.py",
+    "test_storage_concurrency.py",
+    "test_pages_on_the_platform.py",
+    "test_storage_embedded.py",
+    "test_security_door.py",
+)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -23,6 +34,13 @@ def pytest_pycollect_makeitem(name: str, obj: object) -> None:
     """Every async test runs on asyncio."""
     if name.startswith("test") and inspect.iscoroutinefunction(obj):
         pytest.mark.anyio(obj)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The order within a file stays."""
+    items.sort(
+        key=lambda item: _LONGEST.index(item.path.name) if item.path.name in _LONGEST else len(_LONGEST)
+    )
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

@@ -13,6 +13,7 @@ from carespine.security import trail
 from carespine.spine.fhir_api import (
     answer,
     audit_events,
+    binary,
     bundles,
     capability,
     compartments,
@@ -73,10 +74,13 @@ class FhirApi:
         # These have their own formats: a manifest, NDJSON; tables.
         own_formats = exchange.parts[:1] in ((jobs_api.PREFIX,), (views_api.TYPE,))
         in_xml = not own_formats and formats.wants_xml(exchange.pairs, exchange.headers)
+        as_content = binary.is_asked_for_content(exchange)
         try:
-            if not in_xml and not own_formats:
+            if not (in_xml or own_formats or as_content):
                 exchange.demand_json()
-            given = await self._perform(formats.in_json(exchange))
+            given = await self._perform(binary.as_resource(formats.in_json(exchange)))
+            if as_content:
+                return binary.as_content(given)
         except CarespineError as error:
             given = answer.refusal(error)
         return formats.in_xml(given, exchange.method) if in_xml else given

@@ -13,7 +13,7 @@ from carespine.kernel.errors import CarespineError, Invalid
 from carespine.security.actor import Actor
 
 _ETAG = re.compile(r'(?:W/)?"([0-9]{1,9})"')
-_JSON_WORDS = frozenset(
+JSON_WORDS = frozenset(
     {"json", "application/json", "application/fhir+json", "application/json+fhir", "text/json"}
 )
 XML_WORDS = frozenset({"xml", "application/fhir+xml", "application/xml", "application/xml+fhir", "text/xml"})
@@ -83,7 +83,7 @@ class Exchange:
         """Raise NotAcceptable where the client wants a format that is neither JSON nor (see formats) XML."""
         wanted = self.parameter("_format")
         if wanted is not None:
-            if wanted.split(";")[0].strip().replace(" ", "+").lower() not in _JSON_WORDS:
+            if wanted.split(";")[0].strip().replace(" ", "+").lower() not in JSON_WORDS:
                 raise NotAcceptable(f"The format {wanted[:40]!r} is not written here; ask for {_WRITTEN}.")
             return
         if not any(weights(self.headers.get("accept", ""))):
@@ -112,7 +112,7 @@ def weights(accept: str) -> tuple[float, float]:
 
 def _kinds(media: str) -> tuple[tuple[str, bool], ...]:
     """What a media range stands for, and whether it names it: what is named counts before what is meant too."""
-    if media in _JSON_WORDS:
+    if media in JSON_WORDS:
         return (("json", True),)
     if media in XML_WORDS:
         return (("xml", True),)

@@ -130,7 +130,8 @@ def test_a_backup_is_one_file_that_only_its_owner_can_read(backed_up: tuple[Sett
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     with zipfile.ZipFile(path) as archive:
         manifest = json.loads(archive.read("manifest.json"))
-    assert set(manifest["files"]) == {"keys/audit.jwk", "keys/certificates.jwk", "keys/tokens.jwk"}
+    names = ("audit", "certificates", "secrets", "tokens")
+    assert set(manifest["files"]) == {f"keys/{name}.jwk" for name in names}
     assert manifest["tables"]["resource"]["rows"] == 42
     with pytest.raises(Invalid, match="replaces none"):
         back_up(settings, path, now=NOW)

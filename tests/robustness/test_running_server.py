@@ -273,6 +273,21 @@ def test_processes_are_replaced_when_they_die_and_end_with_their_supervisor(
         assert not _answers(server)
 
 
+def test_the_server_outlives_the_process_that_its_processes_are_forked_from(
+    tmp_path: Path, database_url: str
+) -> None:
+    with live(database_url, tmp_path, workers=2) as server:
+        for with_them in (False, True):
+            before = _serving(server)
+            for process in [*psutil.Process(server.process.pid).children(), *(before if with_them else ())]:
+                process.kill()  # the one that they are forked from first
+            _until(lambda: len(_serving(server) - before) == 2, "no other processes serve")  # noqa: B023
+            _until(lambda: _answers(server), "the new processes do not answer")
+            _until(lambda: not any(process.is_running() for process in before), "some serve unwatched")  # noqa: B023
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(timeout=30) == 0
+
+
 def _family(server: Live) -> set[psutil.Process]:
     return set(psutil.Process(server.process.pid).children(recursive=True))
 

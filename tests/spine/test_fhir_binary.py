@@ -36,6 +36,21 @@ async def test_content_comes_back_as_it_was_sent(server: Server) -> None:
     assert old.content == PNG
 
 
+async def test_content_is_whole_however_a_resource_is_to_be_shown(server: Server) -> None:
+    assert (await server.write("Binary/png", PNG, content_type="image/png")).status_code == 201
+    for shape in ("_summary=true", "_summary=text", "_elements=contentType", "_pretty=true"):
+        shown = await server.get(f"Binary/png?{shape}", accept="image/png")
+        assert (shown.content, shown.headers["content-type"]) == (PNG, "image/png"), shape
+    for accept in ("image/png", FHIR_JSON):
+        assert (await server.get("Binary/png", accept=accept)).headers["vary"].startswith("Accept")
+
+
+async def test_a_format_whose_name_no_header_can_hold_is_refused(server: Server) -> None:
+    refused = await server.post("Binary", b"x", content_type="image/" + "x" * 300)
+    assert refused.status_code == 400
+    assert "256 characters" in refused.json()["issue"][0]["diagnostics"]
+
+
 async def test_a_page_that_was_stored_does_nothing_in_a_browser(server: Server) -> None:
     assert (
         await server.write("Binary/page", b"<script>x</script>", content_type="text/html")

@@ -46,15 +46,20 @@ _HEADERS = (
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
 )
 _PLACES = 8
-# What tells an orchestrator how the server is: it must not be restarted because it has much to do.
-_ALWAYS = ("/health", "/metrics")
+# What tells an orchestrator how the server is: it must not be restarted or left out because it has much to do.
+_ALWAYS = ("/health", "/ready", "/metrics")
+# So many times the limit may be waiting for the rest of a long body; a short one is here before its request begins.
+_MOST_AWAITED = 4
 _NO_STORE = (b"cache-control", b"no-store")
 # Minimum standard SE-03: one year at least.
 _HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 
 
 class Gate:
-    """The outermost layer. `limit` requests are at work at once; the next is told to come back."""
+    """The outermost layer. `limit` requests are at work at once; the next is told to come back.
+
+    Who waits for the client, to send the rest of a body, is not at work.
+    """
 
     def __init__(
         self,
@@ -67,7 +72,7 @@ class Gate:
         meter: Meter | None = None,
         tracing: Tracing | None = None,
     ) -> None:
-        self._app, self._limit, self._in_flight = app, limit, 0
+        self._app, self._limit, self._in_flight, self._awaited = app, limit, 0, 0
         self._longest_url = longest_url
         self._extra = [*_HEADERS, *([_HSTS] if https else []), _NO_STORE]
         self._names = frozenset(name for name, _ in self._extra)
@@ -104,12 +109,12 @@ class Gate:
         self._in_flight += 1
         self._meter.began()
         try:
-            if self._in_flight > self._limit and scope["path"] not in _ALWAYS:
+            if self._is_full() and scope["path"] not in _ALWAYS:
                 await reply(dressed, 429, _BUSY, headers=[(b"retry-after", b"1")])
             elif len(scope["path"]) + len(scope["query_string"]) > self._longest_url:
                 await reply(dressed, 414, _TOO_LONG)
             else:
-                await self._app(scope, receive, dressed)
+                await self._app(scope, self._aside(receive), dressed)
         except Exception as error:
             _log.error(
                 "request failed",
@@ -129,6 +134,29 @@ class Gate:
             self._meter.answered(self._places.template(scope), method(scope), status, spent)
             logs.request(request_id, method(scope), self._places.area(scope), status, round(spent * 1000, 1))
         return status
+
+    def _is_full(self) -> bool:
+        return self._in_flight > self._limit or self._awaited >= _MOST_AWAITED * self._limit
+
+    def _aside(self, receive: Receive) -> Receive:
+        """The messages of a request, which gives its place to another while it waits for the next of its body."""
+        is_whole = False
+
+        async def received() -> Message:
+            nonlocal is_whole
+            if is_whole:  # only the end of the connection can come
+                return await receive()
+            self._in_flight -= 1
+            self._awaited += 1
+            try:
+                message = await receive()
+            finally:
+                self._in_flight += 1
+                self._awaited -= 1
+            is_whole = not message.get("more_body", False)
+            return message
+
+        return received
 
     def _dress(
         self, headers: Any, request_id: str, given: list[tuple[bytes, bytes]]

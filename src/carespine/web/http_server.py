@@ -19,12 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from carespine.kernel.errors import Issue
-from carespine.spine.fhir_api import answer
 from carespine.web import app as application
 from carespine.web import tls
+from carespine.web.connection import KEPT_S, Protocol
 from carespine.web.settings import METRICS_VARIABLE
 
 if TYPE_CHECKING:
@@ -32,87 +30,36 @@ if TYPE_CHECKING:
     import ssl
 
     from starlette.types import ASGIApp
-    from uvicorn.config import Config
-    from uvicorn.server import ServerState
 
-# Ours. A head is sent at once by any client that means well; connections are kept for the next request.
-_HEAD_WITHIN_S, _KEPT_S, _END_WITHIN_S = 30.0, 75, 8
-_MOST_HEAD_BYTES = 64 * 1024
+_END_WITHIN_S = 8
 _BACKLOG = 2048
+LOOK_EVERY = 10  # of uvicorn's ticks, ten a second
 # Requests make many small objects that die young; the usual 700 would look at all of them over and over.
 _COLLECT = (20_000, 20, 50)
 _log = structlog.get_logger("carespine.http")
-_NOT_HTTP = answer.outcome([Issue("structure", "This is not a request of HTTP/1.1 that is understood here.")])
-_TOO_MUCH = answer.outcome([Issue("too-long", "The head of a request holds 64 KiB at most.")])
-
-
-class Protocol(HttpToolsProtocol):
-    """HTTP/1.1 on one connection, with a limit to the size of a request's head and to the time that it may take."""
-
-    def __init__(
-        self,
-        config: Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
-        self._head_bytes = 0
-        self._in_head = True
-        self._late: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._late = self.loop.call_later(_HEAD_WITHIN_S, self._close)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._in_time()
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        if self._in_head:
-            self._head_bytes += len(data)
-        super().data_received(data)
-        if self._in_head and self._head_bytes > _MOST_HEAD_BYTES and not self.transport.is_closing():
-            self._refuse(b"431 Request Header Fields Too Large", _TOO_MUCH)
-
-    def send_400_response(self, msg: str) -> None:
-        self._refuse(b"400 Bad Request", _NOT_HTTP)
-
-    def _refuse(self, status: bytes, body: bytes) -> None:
-        """What does not come as far as the application is answered here, as that would."""
-        head = f"content-type: {answer.CONTENT_TYPE}\r\ncontent-length: {len(body)}\r\n".encode()
-        safe = b"x-content-type-options: nosniff\r\ncache-control: no-store\r\nconnection: close\r\n\r\n"
-        self.transport.write(b"HTTP/1.1 " + status + b"\r\n" + head + safe + body)
-        self.transport.close()
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._in_head = True
-        if self._late is None:
-            self._late = self.loop.call_later(_HEAD_WITHIN_S, self._close)
-
-    def on_headers_complete(self) -> None:
-        self._in_head, self._head_bytes = False, 0
-        self._in_time()
-        super().on_headers_complete()
-
-    def on_message_complete(self) -> None:
-        super().on_message_complete()
-        self._in_head = True
-
-    def _in_time(self) -> None:
-        if self._late is not None:
-            self._late.cancel()
-            self._late = None
-
-    def _close(self) -> None:
-        self._late = None
-        self.transport.close()
 
 
 class Server(uvicorn.Server):
     """Ends when its supervisor says so (SIGTERM). Ctrl-C is for the supervisor, though it reaches every process."""
+
+    _looked_at = 0.0
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        asyncio.get_running_loop().set_exception_handler(_report)
+        await super().serve(sockets)
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % LOOK_EVERY == 0:
+            self._look(asyncio.get_running_loop().time())
+        return await super().on_tick(counter)
+
+    def _look(self, now: float) -> None:
+        """Look at each connection. Who was kept waiting by us while this process was busy or asleep owes nothing."""
+        passed_s = min(now - self._looked_at, 2.0)
+        self._looked_at = now
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, Protocol):
+                connection.look(now, passed_s)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -130,6 +77,12 @@ class _Reporter(logging.Handler):
             _log.error("server failed", error=kind.__name__)
         elif record.levelno >= logging.ERROR:
             _log.error("server failed", said=record.getMessage()[-2000:])
+
+
+def _report(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What fails with nobody waiting for it, such as a connection to a database that has ended."""
+    error = context.get("exception")
+    _log.error("server failed", error=type(error).__name__ if error is not None else context["message"])
 
 
 def server(app: ASGIApp, secure: ssl.SSLContext | None = None) -> Server:
@@ -150,7 +103,7 @@ def server(app: ASGIApp, secure: ssl.SSLContext | None = None) -> Server:
         proxy_headers=False,
         server_header=False,
         backlog=_BACKLOG,
-        timeout_keep_alive=_KEPT_S,
+        timeout_keep_alive=KEPT_S,
         timeout_graceful_shutdown=_END_WITHIN_S,
     )
     config.load()

@@ -28,6 +28,10 @@ _END_WITHIN_S = 10.0
 # A process that ends within this time of its start did not come up; after so many in a row nobody should wait longer.
 _YOUNG_S, _MOST_FAILURES = 5.0, 5
 _LOOK_EVERY_S = 0.5
+# The fork server may be ended by whoever is short of memory, and is then started again; in so many attempts.
+_ATTEMPTS, _AGAIN_AFTER_S = 5, 0.2
+# Answers wait with the kernel for a client up to this size, so that it shows soon who reads slowly.
+_UNSENT_BYTES = 256 * 1024
 _log = structlog.get_logger("carespine.processes")
 
 
@@ -43,6 +47,7 @@ def listening(host: str, port: int) -> socket.socket:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
     sock.bind((host, port))
     return sock
 
@@ -91,11 +96,20 @@ class Processes:
                 signal.signal(number, handler)
 
     def _start(self) -> None:
-        arguments = self._arguments()
-        process = self._context.Process(target=_work, args=arguments, name="carespine-server")
-        process.start()
-        arguments[0].close()  # the process has its own
-        self._running[process] = time.monotonic()
+        for attempt in range(1, _ATTEMPTS + 1):
+            arguments = self._arguments()
+            process = self._context.Process(target=_work, args=arguments, name="carespine-server")
+            try:
+                process.start()
+            except (EOFError, OSError) as error:  # the fork server ended meanwhile
+                _log.error("no server process", error=type(error).__name__, attempt=attempt)
+                time.sleep(_AGAIN_AFTER_S)
+                continue
+            finally:
+                arguments[0].close()  # the process has its own
+            self._running[process] = time.monotonic()
+            return
+        raise Unavailable("No server process can be started; the log says why.")
 
     def _look(self) -> None:
         """Wait a moment; put another process in the place of each that has ended."""

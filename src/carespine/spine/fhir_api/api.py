@@ -76,9 +76,13 @@ class FhirApi:
         in_xml = not own_formats and formats.wants_xml(exchange.pairs, exchange.headers)
         as_content = binary.is_asked_for_content(exchange)
         try:
-            if not (in_xml or own_formats or as_content):
+            if as_content:
+                exchange = binary.unshaped(exchange)
+            elif not (in_xml or own_formats):
                 exchange.demand_json()
             given = await self._perform(binary.as_resource(formats.in_json(exchange)))
+            if binary.is_read(exchange):
+                given.headers["Vary"] = "Accept"
             if as_content:
                 return binary.as_content(given)
         except CarespineError as error:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from carespine.fhir import codec, json_text
+from carespine.kernel.errors import Invalid
 from carespine.spine.fhir_api.answer import Answer
 from carespine.spine.fhir_api.exchange import JSON_WORDS, XML_WORDS
 
@@ -23,7 +24,10 @@ _FORM = "application/x-www-form-urlencoded"
 _FHIRS = JSON_WORDS | XML_WORDS
 _ANYTHING = ("*/*", "application/*")
 _UNKNOWN = "application/octet-stream"
-_is_plain = re.compile(r"[!-~]+(?: [!-~]+)*").fullmatch
+_MOST_CHARACTERS = 256  # ours: of a content type or a reference that goes into a header
+_HAS_ONLY_PLAIN = re.compile(r"[!-~]+(?: [!-~]+)*").fullmatch
+# These change how a resource is shown; content is given as it is.
+_SHAPES = ("_elements", "_summary", "_pretty")
 # A page or a picture that somebody stored must do nothing in the browser of whoever opens it.
 _HARMLESS = {
     "Content-Security-Policy": "default-src 'none'; sandbox",
@@ -31,13 +35,20 @@ _HARMLESS = {
 }
 
 
-def is_asked_for_content(exchange: Exchange) -> bool:
-    """Whether a reading of one Binary asks for its content, by an Accept header that names other formats only."""
+def _is_plain(text: str) -> bool:
+    return len(text) <= _MOST_CHARACTERS and _HAS_ONLY_PLAIN(text) is not None
+
+
+def is_read(exchange: Exchange) -> bool:
+    """Whether this is a reading of one Binary, the answer to which depends on the Accept header."""
     if exchange.method not in ("GET", "HEAD") or exchange.parts[:1] != (TYPE,):
         return False
-    if len(exchange.parts) != 2 and not (len(exchange.parts) == 4 and exchange.parts[2] == "_history"):
-        return False
-    if exchange.parameter("_format") is not None:
+    return len(exchange.parts) == 2 or (len(exchange.parts) == 4 and exchange.parts[2] == "_history")
+
+
+def is_asked_for_content(exchange: Exchange) -> bool:
+    """Whether a reading of one Binary asks for its content, by an Accept header that names other formats only."""
+    if not is_read(exchange) or exchange.parameter("_format") is not None:
         return False
     wanted = [
         part.partition(";")[0].strip().lower() for part in exchange.headers.get("accept", "").split(",")
@@ -45,8 +56,16 @@ def is_asked_for_content(exchange: Exchange) -> bool:
     return any(wanted) and not any(media in _FHIRS or media in _ANYTHING for media in wanted)
 
 
+def unshaped(exchange: Exchange) -> Exchange:
+    """The exchange without what asks for a part of the resource or for another layout of it."""
+    return replace(exchange, pairs=tuple(pair for pair in exchange.pairs if pair[0] not in _SHAPES))
+
+
 def as_resource(exchange: Exchange) -> Exchange:
-    """The exchange with a Binary in its body, where content of another format was sent to be one."""
+    """The exchange with a Binary in its body, where content of another format was sent to be one.
+
+    Raises Invalid where the format's name could not be given back in a header.
+    """
     if exchange.parts[:1] != (TYPE,) or (exchange.method, len(exchange.parts)) not in (
         ("POST", 1),
         ("PUT", 2),
@@ -56,6 +75,8 @@ def as_resource(exchange: Exchange) -> Exchange:
     media = sent.partition(";")[0].strip().lower()
     if not media or media in _FHIRS or media == _FORM:
         return exchange
+    if not _is_plain(sent):
+        raise Invalid(f"A Content-Type is plain text of {_MOST_CHARACTERS} characters at most.")
     tree: dict[str, Any] = {"resourceType": TYPE, "contentType": " ".join(sent.split())}
     if exchange.method == "PUT":
         tree["id"] = exchange.parts[1]

@@ -6,6 +6,8 @@ import asyncio
 import base64
 import gzip
 import json
+import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,8 @@ from carespine.kernel.errors import Invalid, TooLarge
 from carespine.security.actor import TREATMENT, Actor
 from carespine.spine.bulk import pieces
 from carespine.spine.fhir_api.exchange import Exchange
+from carespine.spine.jobs import runner
+from carespine.spine.load_helpers import Helpers
 from carespine.storage.embedded import EmbeddedPostgres
 
 Tree = dict[str, Any]
@@ -84,6 +88,33 @@ async def test_files_are_fetched_and_stored_and_a_second_time_changes_nothing(
     assert (await shared.get("Patient/by-address")).headers["etag"] == 'W/"1"'
     # What was fetched is not kept.
     assert await shared.rows("select 1 from job_part where file like 'input.%'") == []
+
+
+async def test_a_large_import_is_shared_among_processes_and_outlives_their_end(
+    shared: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Helpers] = []
+    start = Helpers.start
+
+    def noting(count: int) -> Helpers:
+        started.append(start(count))
+        if len(started) == 1:
+            os.kill(started[0].pids[0], signal.SIGKILL)
+        return started[-1]
+
+    monkeypatch.setattr(Helpers, "start", noting)
+    monkeypatch.setattr(runner, "_WAIT_S", 0.0)
+    text = ndjson(*(patient(f"large-{number}", language="x" * 800) for number in range(3_000)), {"id": "x"})
+    begun = await shared.post("$import", text, content_type="application/fhir+ndjson", **ASYNC)
+    found = (await settled(shared, begun)).json()
+    assert found["output"][0]["count"] == 3_000
+    assert [each["count"] for each in found["error"]] == [1]
+    assert len(started) == 2
+    (row,) = await shared.rows("select count(*) from resource where id like 'large-%'")
+    assert row[0] == 3_000
+    for pid in (pid for helpers in started for pid in helpers.pids):
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
 
 
 async def test_what_is_refused_is_told_with_its_line_and_the_rest_is_stored(

@@ -133,6 +133,47 @@ async def test_a_transaction_between_the_lines_finds_what_came_before_it(
     assert found["resource"]["subject"]["reference"] == "Patient/p"
 
 
+async def test_transactions_in_a_row_end_as_one_after_the_other_would(
+    server: Server, database_url: str, tmp_path: Path
+) -> None:
+    """Of a hundred that name a few resources or ask for them, made by two processes."""
+
+    def post(kind: str, condition: str | None = None, **elements: Any) -> dict[str, Any]:
+        request = {"method": "POST", "url": kind} | ({"ifNoneExist": condition} if condition else {})
+        return {"resource": {"resourceType": kind, **elements}, "request": request}
+
+    def put(number: int, family: str) -> dict[str, Any]:
+        patient = {"resourceType": "Patient", "id": f"p{number}", "name": [{"family": family}]}
+        return {"resource": patient, "request": {"method": "PUT", "url": f"Patient/p{number}"}}
+
+    def ward(number: int) -> dict[str, Any]:
+        identifier = {"system": "http://wards", "value": str(number % 5)}
+        return post("Location", f"identifier=http://wards|{number % 5}", identifier=[identifier])
+
+    def note(number: int) -> dict[str, Any]:
+        place = {"reference": f"Location?identifier=http://wards|{number % 5}"}
+        return post("Basic", code={"text": "note"}, subject=place)
+
+    entries = [
+        [put(number % 7, f"f{number}"), *([ward(number)] if number % 10 < 5 else [note(number)])]
+        for number in range(100)
+    ]
+    path = tmp_path / "transactions.ndjson"
+    bundles = [{"resourceType": "Bundle", "type": "transaction", "entry": each} for each in entries]
+    bundles.insert(
+        50, {"resourceType": "Bundle", "type": "transaction", "entry": [note(77)] * 2 + [put(1, "")]}
+    )
+    path.write_bytes(b"\n".join(codec.encode(each) for each in bundles))
+    told: list[int] = []
+    loaded = await shared(server, database_url, [path], told)
+    assert loaded.stored == 200
+    assert [reason.partition(": ")[0] for reason in loaded.refused] == ["transactions.ndjson:51"]
+    assert sum(told) == 200
+    found = [(await server.get(f"Patient/p{number}")).json()["name"][0]["family"] for number in range(7)]
+    assert found == ["f98", "f99", "f93", "f94", "f95", "f96", "f97"]
+    assert (await server.get("Location?_summary=count")).json()["total"] == 5
+
+
 async def test_a_process_that_is_killed_is_said_and_nothing_of_its_share_is_half_stored(
     server: Server, database_url: str, tmp_path: Path
 ) -> None:

@@ -13,8 +13,6 @@ from carespine.cli.options import DatabaseOption, DataOption, JsonOption, print_
 if TYPE_CHECKING:
     from carespine.spine.load_helpers import Helpers
 
-# Ours: below this much text one process has stored everything before others would have begun.
-_WORTH_HELP = 2_000_000
 _GZIPPED = 8  # how much smaller FHIR becomes, about
 _EPILOG = "Examples:  carespine load patients.ndjson.gz  |  carespine load --json bundle.json more.ndjson"
 
@@ -87,4 +85,4 @@ def _helpers(files: list[Path]) -> Helpers | None:
 
     size = sum(path.stat().st_size * (_GZIPPED if path.suffix == ".gz" else 1) for path in files)
     count = load_helpers.worth()
-    return load_helpers.Helpers.fork(count) if count > 1 and size >= _WORTH_HELP else None
+    return load_helpers.Helpers.fork(count) if count > 1 and size >= load_helpers.WORTH_HELP_BYTES else None

@@ -1,8 +1,9 @@
 """Loading with several processes: each reads, checks, indexes and stores its share of the lines.
 
 One Python process uses one core. A line goes to the process that its resource's type and id choose, so that the
-lines that name one resource stay in their order. The processes are forked before the program has threads or
-connections; each then has a door of its own, with the same actor, checks and audit as any other.
+lines that name one resource stay in their order. A command forks the processes before it has threads or connections;
+a server, which has them, starts new ones. Each then has a door of its own, with the same actor, checks and audit as
+any other.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import pickle
 import signal
 import socket
 import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
@@ -28,6 +31,7 @@ from carespine.kernel import clock, errors
 from carespine.kernel.errors import CarespineError, Unavailable
 from carespine.security.audit_log import AuditLog
 from carespine.security.door import Door
+from carespine.spine import load_transactions
 from carespine.spine.batches import Loaded, batches
 from carespine.spine.reindexing.parameters import KnownParameters
 from carespine.spine.validating.service import Validator
@@ -39,12 +43,17 @@ if TYPE_CHECKING:
 
     from carespine.security.actor import Actor
 
+# Ours: below this much text one process has stored everything before others would have begun.
+WORTH_HELP_BYTES = 2_000_000
 # Ours: the most processes that one PostgreSQL is worth.
 MOST = 4
 # Ours: shares on their way to one process; the next is sent when one of them was taken up.
 _ON_THE_WAY = 3
+# Ours: transactions that one process makes at once, so that it works while the database does.
+AT_ONCE = 3
 # Ours: lines handed over at a time.
 SHARE = 500
+_STARTED = "import sys; from carespine.spine import load_helpers; load_helpers.live(int(sys.argv[1]))"
 _LENGTH = struct.Struct(">I")
 _ENDED = (
     "A process of this load has ended unexpectedly. What was stored stays; run the load again for the rest."
@@ -78,7 +87,9 @@ class _Helper:
 
     pid: int
     socket: socket.socket
+    started: subprocess.Popen[bytes] | None = None  # where it was not forked
     share: list[Line] = field(default_factory=list)
+    transactions: int = 0  # sent and not made yet
     on_the_way: int = 0
     settled: bool = True
     reader: asyncio.StreamReader | None = None
@@ -99,6 +110,8 @@ class Helpers:
         self._changed = asyncio.Condition()
         self._listening: list[asyncio.Task[None]] = []
         self._failure: CarespineError | None = None
+        self._order = load_transactions.Order()
+        self._has_lines = False
 
     @classmethod
     def fork(cls, count: int) -> Helpers:
@@ -117,14 +130,31 @@ class Helpers:
             helpers.append(_Helper(pid, ours))
         return cls(helpers)
 
+    @classmethod
+    def start(cls, count: int) -> Helpers:
+        """Processes that wait to be told their database, from a program that cannot be forked."""
+        helpers: list[_Helper] = []
+        for _ in range(count):
+            ours, theirs = socket.socketpair()
+            command = [sys.executable, "-c", _STARTED, str(theirs.fileno())]
+            started = subprocess.Popen(  # noqa: S603 -- the command is ours
+                command, pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL
+            )
+            theirs.close()
+            helpers.append(_Helper(started.pid, ours, started))
+        return cls(helpers)
+
     @property
     def pids(self) -> list[int]:
         """The process ids."""
         return [helper.pid for helper in self._helpers]
 
-    async def begin(self, actor: Actor, progress: Callable[[int], None], loaded: Loaded) -> None:
-        """Have all of them connect to the database and speak for this actor; what they did is added to `loaded`."""
+    def tell(self, progress: Callable[[int], None], loaded: Loaded) -> None:
+        """From now on what they did is told to `progress` and added to `loaded`."""
         self._progress, self._loaded = progress, loaded
+
+    async def begin(self, actor: Actor) -> None:
+        """Have all of them connect to the database and speak for this actor."""
         for helper in self._helpers:
             helper.reader, helper.writer = await asyncio.open_connection(sock=helper.socket)
             _send(helper.writer, ["begin", self.url, pickle.dumps(actor), dict(self.validation)])
@@ -132,13 +162,29 @@ class Helpers:
 
     async def add(self, place: str, text: bytes, name: str) -> None:
         """Give a line to the process that keeps the resource with this name."""
+        if any(helper.transactions for helper in self._helpers):
+            await self.settle()
+        self._has_lines = True
         helper = self._helpers[crc32(name.encode()) % len(self._helpers)]
         helper.share.append((place, text))
         if len(helper.share) == SHARE:
             await self._hand_over(helper)
 
+    async def transact(self, place: str, text: bytes) -> None:
+        """Give a transaction to the process with the least to do, once what it may depend on is stored."""
+        wanted = load_transactions.reach(text)
+        if self._has_lines or not self._order.admits(wanted):
+            await self.settle()
+        self._order.note(wanted)
+        await self._until(lambda: any(helper.transactions < AT_ONCE for helper in self._helpers))
+        helper = min(self._helpers, key=lambda helper: helper.transactions)
+        helper.transactions += 1
+        await _send_all(helper, ["transaction", place, text])
+
     async def settle(self) -> None:
         """Return once everything that was added is stored or refused."""
+        self._order.clear()
+        self._has_lines = False
         for helper in self._helpers:
             await self._hand_over(helper)
             helper.settled = False
@@ -159,19 +205,17 @@ class Helpers:
         for helper in self._helpers:
             helper.socket.close()
         for helper in self._helpers:
-            os.waitpid(helper.pid, 0)
+            if helper.started is not None:
+                helper.started.wait()
+            else:
+                os.waitpid(helper.pid, 0)
 
     async def _hand_over(self, helper: _Helper) -> None:
         await self._until(lambda: helper.on_the_way < _ON_THE_WAY)
         share, helper.share = helper.share, []
         if share:
             helper.on_the_way += 1
-            writer = cast(asyncio.StreamWriter, helper.writer)
-            _send(writer, ["lines", share])
-            try:
-                await writer.drain()
-            except ConnectionError as error:
-                raise Unavailable(_ENDED) from error
+            await _send_all(helper, ["lines", share])
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         async with self._changed:
@@ -193,6 +237,9 @@ class Helpers:
         match message:
             case ["taken"]:
                 helper.on_the_way -= 1
+            case ["made", count]:
+                helper.transactions -= 1
+                self._progress(count)
             case ["stored", count]:
                 self._progress(count)
             case ["settled", stored, unchanged, refused]:
@@ -204,11 +251,26 @@ class Helpers:
                 self._failure = getattr(errors, kind, Unavailable)(said)
 
 
+async def _send_all(helper: _Helper, message: Message) -> None:
+    writer = cast(asyncio.StreamWriter, helper.writer)
+    _send(writer, message)
+    try:
+        await writer.drain()
+    except ConnectionError as error:
+        raise Unavailable(_ENDED) from error
+
+
 def _warm() -> None:
     """Build before the fork what each process would otherwise build for itself."""
     tree = codec.decode(b'{"resourceType":"Observation","id":"x","status":"final","code":{"text":"x"}}')
     index(tree)
     unpack(pack(codec.encode(tree)))
+
+
+def live(number: int) -> None:
+    """The whole life of a helper that was started, with the socket of this number."""
+    _warm()
+    _live(socket.socket(fileno=number))
 
 
 def _live(sock: socket.socket) -> None:
@@ -253,8 +315,13 @@ async def _work(
     """Take up shares until there are no more; what is under way when they end is rolled back."""
     loaded = Loaded()
 
+    transactions: set[asyncio.Task[None]] = set()
+
     def progress(count: int) -> None:
         _send(writer, ["stored", count])
+
+    async def transact(place: str, text: bytes) -> None:
+        _send(writer, ["made", await load_transactions.perform(door, actor, place, text, loaded)])
 
     async with batches(door, actor, progress, loaded, checked=True) as storing:
         while message := await _receive(reader):
@@ -263,12 +330,22 @@ async def _work(
                     for place, text in lines:
                         await storing.take(place, text)
                     _send(writer, ["taken"])
+                case ["transaction", place, text]:
+                    for task in [task for task in transactions if task.done()]:
+                        transactions.remove(task)
+                        task.result()
+                    transactions.add(asyncio.create_task(transact(place, text)))
                 case ["settle"]:
+                    await asyncio.gather(*transactions)
+                    transactions.clear()
                     await storing.settle()
                     await database.flush()
                     _send(writer, ["settled", loaded.stored, loaded.unchanged, loaded.refused])
                     loaded.stored, loaded.unchanged, loaded.refused = 0, 0, []
             await writer.drain()
+        for task in transactions:
+            task.cancel()
+        await asyncio.gather(*transactions, return_exceptions=True)
         await storing.abandon()
 
 

@@ -1,7 +1,7 @@
 """Loading files of FHIR resources: JSON bundles, NDJSON, either of them gzipped. Any import uses this code.
 
-Resources are stored in batches, by this process or by several that share the lines; the requests of transactions are
-made here, between them.
+Resources are stored in batches, by this process or by several that share the lines. Transactions are made in the order
+of the file, those that have nothing to do with each other at once.
 """
 
 from __future__ import annotations
@@ -15,23 +15,21 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from carespine.fhir import codec, json_text
-from carespine.kernel.errors import CarespineError, Invalid
-from carespine.security.actor import ADMINISTRATION, Actor
-from carespine.spine.batches import BATCH, Item, Loaded, Progress, batches, decoded
-from carespine.spine.fhir_api import bundles
-from carespine.spine.fhir_api.exchange import Exchange
+from carespine.fhir import codec
+from carespine.kernel.errors import Invalid
+from carespine.spine import load_transactions
+from carespine.spine.batches import BATCH, Batches, Item, Loaded, Progress, batches, decoded
 from carespine.spine.load_helpers import peek
-from carespine.storage.database import retrying
 
-__all__ = ["BATCH", "Loaded", "documents", "load_files", "load_trees"]
+__all__ = ["BATCH", "Loaded", "documents", "load_alone", "load_files", "load_shared", "load_trees"]
 
 if TYPE_CHECKING:
+    from carespine.security.actor import Actor
     from carespine.security.door import Door
     from carespine.spine.load_helpers import Helpers
 
 # Ours: so many new resources may change what is common and what is rare.
-_MANY = 1_000
+MANY = 1_000
 _MAX_LINE = 256 * 1024 * 1024
 _PLACE = re.compile(r"(?P<file>.*?):(?P<line>\d+): ")
 
@@ -63,37 +61,65 @@ async def load_files(
 
     With `helpers` the lines are shared among processes; without, this one does everything.
     """
-    loaded = Loaded()
     if helpers is None:
-        async with batches(door, actor, progress, loaded, checked=True) as storing:
-            await _read(door, actor, paths, progress, storing, loaded)
-        await _look(door, loaded)
-        return loaded
-    await helpers.begin(actor, progress, loaded)
-    try:
-        await _read(door, actor, paths, progress, Shared(helpers, loaded), loaded)
-        await helpers.settle()
-    finally:
-        await helpers.close()
-    loaded.refused = in_order(loaded.refused, paths)
-    await _look(door, loaded)
+        loaded = await load_alone(door, actor, paths, progress)
+    else:
+        await helpers.begin(actor)
+        try:
+            loaded = await load_shared(helpers, paths, progress)
+        finally:
+            await helpers.close()
+    if loaded.stored >= MANY:
+        await door.look()
     return loaded
 
 
-async def _look(door: Door, loaded: Loaded) -> None:
-    if loaded.stored >= _MANY:
-        await door.look()
+async def load_alone(door: Door, actor: Actor, paths: Sequence[Path], progress: Progress) -> Loaded:
+    """Load the files in this process."""
+    loaded = Loaded()
+    async with batches(door, actor, progress, loaded, checked=True) as storing:
+        await _read(paths, Alone(door, actor, progress, storing, loaded))
+    return loaded
+
+
+async def load_shared(helpers: Helpers, paths: Sequence[Path], progress: Progress) -> Loaded:
+    """Load the files with processes that have begun."""
+    loaded = Loaded()
+    helpers.tell(progress, loaded)
+    await _read(paths, Shared(helpers, loaded))
+    await helpers.settle()
+    loaded.refused = in_order(loaded.refused, paths)
+    return loaded
 
 
 class Taker(Protocol):
     """What takes lines in, and can wait until they are stored."""
 
     async def take(self, place: str, text: bytes) -> dict[str, Any] | None:
-        """Take a line in; a Bundle is given back, for its resources to be taken in or its requests to be made."""
+        """Take a line in; a Bundle of resources is given back, for each of them to be taken in."""
 
     async def add(self, items: Iterable[Item]) -> None: ...
 
     async def settle(self) -> None: ...
+
+
+class Alone:
+    """Takes lines in by storing them here, in batches."""
+
+    def __init__(
+        self, door: Door, actor: Actor, progress: Progress, storing: Batches, loaded: Loaded
+    ) -> None:
+        self._door, self._actor, self._progress = door, actor, progress
+        self._storing, self._loaded = storing, loaded
+        self.add, self.settle = storing.add, storing.settle
+
+    async def take(self, place: str, text: bytes) -> dict[str, Any] | None:
+        tree = await self._storing.take(place, text)
+        if tree is None or tree.get("type") not in load_transactions.KINDS:
+            return tree
+        await self.settle()  # its conditions may ask for what came before
+        self._progress(await load_transactions.perform(self._door, self._actor, place, text, self._loaded))
+        return None
 
 
 class Shared:
@@ -109,6 +135,9 @@ class Shared:
             await self._helpers.add(place, text, place)  # the one who reads all of it says what is wrong
             return None
         if head.resource_type == "Bundle":
+            if load_transactions.is_transaction(text):
+                await self._helpers.transact(place, text)
+                return None
             return decoded(place, text, self._loaded)
         await self._helpers.add(place, text, f"{head.resource_type}/{head.id}")
         return None
@@ -122,20 +151,12 @@ class Shared:
         await self._helpers.settle()
 
 
-async def _read(
-    door: Door, actor: Actor, paths: Sequence[Path], progress: Progress, taker: Taker, loaded: Loaded
-) -> None:
+async def _read(paths: Sequence[Path], taker: Taker) -> None:
     for path in paths:
         for place, text in documents(path):
             tree = await taker.take(place, text)
-            if tree is None:
-                continue
-            if tree.get("type") in ("transaction", "batch"):
-                await taker.settle()  # its conditions may ask for what came before
-                await _transaction(door, actor, place, tree, loaded)
-                progress(len(tree.get("entry", ())))
-                continue
-            await taker.add((place, item) for item in _resources(tree))
+            if tree is not None:
+                await taker.add((place, item) for item in _resources(tree))
 
 
 def in_order(refused: Iterable[str], paths: Sequence[Path]) -> list[str]:
@@ -162,23 +183,3 @@ def _resources(tree: dict[str, Any]) -> list[dict[str, Any]]:
     if tree["resourceType"] != "Bundle" or tree.get("type") not in ("collection", "searchset", "history"):
         return [tree]
     return [entry["resource"] for entry in tree.get("entry", ()) if "resource" in entry]
-
-
-async def _transaction(door: Door, actor: Actor, place: str, bundle: dict[str, Any], loaded: Loaded) -> None:
-    exchange = Exchange("POST", (), (), {}, b"", actor, ADMINISTRATION, "")
-
-    async def attempt() -> None:
-        # A transaction writes ids into its resources, so that each attempt starts from a copy.
-        copy = json_text.read(codec.encode(bundle))
-        async with door.enter(actor, purpose=ADMINISTRATION) as session:
-            await bundles.transaction(session, exchange, copy, _no_reads)
-
-    try:
-        await retrying(attempt)
-        loaded.stored += len(bundle.get("entry", ()))
-    except CarespineError as error:
-        loaded.refused.append(f"{place}: {error.message}")
-
-
-async def _no_reads(exchange: Exchange) -> Any:
-    raise Invalid(f"A file that is loaded cannot ask for {'/'.join(exchange.parts)}.")

@@ -73,6 +73,11 @@ class Database:
         self._sizes = {_FOR_VALUES: (min_size, max(1, max_size - kept)), _KEPT: (1, kept)}
         self._pools: dict[str, Pool] = {}
 
+    @property
+    def url(self) -> str:
+        """How it is reached, for another process of ours; holds the password."""
+        return self._url
+
     async def open(self) -> None:
         """Connect; raises Unavailable when the server cannot be reached."""
         for plans in self._sizes:

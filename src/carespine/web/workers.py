@@ -33,6 +33,7 @@ def runner(platform: Platform, bell: Bell) -> Runner:
         platform.tokens,
         egress(platform.settings),
         limit=platform.settings.max_upload_mb * 1024 * 1024,
+        validation=platform.settings.validation_levels,
     )
     reindexer = Reindexer(platform.database)
     handlers = {export.KIND: exporter.run, importing.KIND: importer.run, reindex.KIND: reindexer.run}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,16 +16,17 @@ import msgspec
 
 from carespine.kernel.errors import CarespineError, Invalid
 from carespine.security.egress import Egress, GuardedTransport
+from carespine.spine.bulk.hands import Hands
 from carespine.spine.bulk.import_request import input_name
 from carespine.spine.bulk.pieces import cut
 from carespine.spine.jobs.outcomes import ERRORS
-from carespine.spine.loading import Loaded, load_files
 from carespine.storage import job_files
 
 if TYPE_CHECKING:
     from carespine.security.door import Door
     from carespine.security.tokens import TokenService
     from carespine.spine.jobs.handle import Handle
+    from carespine.spine.loading import Loaded
     from carespine.storage.database import Connection, Database
 
 # Ours: how long a source may be silent.
@@ -44,13 +45,23 @@ _head = msgspec.json.Decoder(_Head).decode
 
 
 class Importer:
-    """Imports for the actor who asked. `limit` is the most bytes of one input; `egress` says what may be fetched."""
+    """Imports for the actor who asked.
+
+    `limit` is the most bytes of one input; `egress` says what may be fetched; `validation` is the level of each type.
+    """
 
     def __init__(
-        self, database: Database, door: Door, standings: TokenService, egress: Egress, *, limit: int
+        self,
+        database: Database,
+        door: Door,
+        standings: TokenService,
+        egress: Egress,
+        *,
+        limit: int,
+        validation: Mapping[str, str],
     ) -> None:
         self._database, self._door, self._standings = database, door, standings
-        self._egress, self._limit = egress, limit
+        self._egress, self._limit, self._validation = egress, limit, validation
 
     async def run(self, job: Handle) -> None:
         """Import from where the last checkpoint is."""
@@ -59,17 +70,20 @@ class Importer:
             start = {"input": 0, "fetched": False, "part": 0, "line": 0, "errors": 0, "resources": 0}
             async with self._database.transaction() as tx:
                 await job.checkpoint(tx, {**start, "counts": counts})
-        while job.progress["input"] < len(job.request["inputs"]):
-            await self._one(job, job.request["inputs"][job.progress["input"]])
+        async with Hands(self._door, job, self._database.url, self._validation) as hands:
+            while job.progress["input"] < len(job.request["inputs"]):
+                await self._one(job, job.request["inputs"][job.progress["input"]], hands)
+            await hands.look(at_last=True)
 
-    async def _one(self, job: Handle, given: dict[str, Any]) -> None:
+    async def _one(self, job: Handle, given: dict[str, Any], hands: Hands) -> None:
         if given.get("url") and not job.progress["fetched"]:
             await self._fetch(job, given["url"])
         name = input_name(job.progress["input"])
         while (
             piece := await job_files.piece(self._database, job.id, name, job.progress["part"])
         ) is not None:
-            await self._piece(job, given, name, piece)
+            await self._piece(job, given, name, piece, hands)
+            await hands.look()
         following = {"input": job.progress["input"] + 1, "fetched": False, "part": 0, "line": 0}
         async with self._database.transaction() as tx:
             await job_files.remove(tx, job.id, name)
@@ -109,7 +123,9 @@ class Importer:
             async for chunk in reply.aiter_bytes():
                 yield chunk
 
-    async def _piece(self, job: Handle, given: dict[str, Any], name: str, piece: job_files.Piece) -> None:
+    async def _piece(
+        self, job: Handle, given: dict[str, Any], name: str, piece: job_files.Piece, hands: Hands
+    ) -> None:
         async with self._database.connection() as connection:
             await self._standings.demand_standing(connection, job.actor, writes=True)
         text = job_files.unpack(piece.body)
@@ -118,7 +134,7 @@ class Importer:
         with tempfile.TemporaryDirectory(prefix="carespine-import-") as folder:
             path = Path(folder) / name
             path.write_bytes(text)
-            loaded = await load_files(self._door, job.actor, [path], lambda _count: None)
+            loaded = await hands.load(path, len(text))
         refusals += [_refusal(each) for each in loaded.refused]
         offset = job.progress["line"]
         placed = [(line + offset if line else None, reason) for line, reason in sorted(refusals, key=_line)]

@@ -96,7 +96,7 @@ def test_listening_beyond_this_machine_behind_tls_is_what_a_deployment_does() ->
     [
         ("port", 70_000),
         ("port", "eight"),
-        ("workers", 0),
+        ("workers", -1),
         ("max_body_mb", 0),
         ("max_in_flight", 0),
         ("database_connections", 1),
@@ -113,7 +113,7 @@ def test_a_value_that_cannot_be_is_refused_by_name_with_its_variable(name: str, 
 
 
 def test_every_fault_is_told_at_once() -> None:
-    said = refusal(port=-1, workers=0)
+    said = refusal(port=-1, workers=-1)
     assert "port" in said
     assert "workers" in said
 

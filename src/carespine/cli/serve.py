@@ -23,7 +23,10 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one.", show_default="8600")] = None,
     data: DataOption = None,
     database: DatabaseOption = None,
-    workers: Annotated[int | None, typer.Option(help="Number of server processes.", show_default="1")] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="Number of server processes.", show_default="one a processor, four at most"),
+    ] = None,
     base_url: Annotated[
         str | None, typer.Option(help="Public address, if it is not http://HOST:PORT.")
     ] = None,

@@ -7,6 +7,7 @@ no lock that somebody holds. It imports while the database starts.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import socket
 import time
@@ -28,11 +29,18 @@ _END_WITHIN_S = 10.0
 # A process that ends within this time of its start did not come up; after so many in a row nobody should wait longer.
 _YOUNG_S, _MOST_FAILURES = 5.0, 5
 _LOOK_EVERY_S = 0.5
+_MOST = 4  # ours: more are started only where a deployer asks for them
 # The fork server may be ended by whoever is short of memory, and is then started again; in so many attempts.
 _ATTEMPTS, _AGAIN_AFTER_S = 5, 0.2
 # Answers wait with the kernel for a client up to this size, so that it shows soon who reads slowly.
 _UNSENT_BYTES = 256 * 1024
 _log = structlog.get_logger("carespine.processes")
+
+
+def worth() -> int:
+    """How many processes this machine is worth: beyond a few, the database has more to do than they."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(usable, _MOST)
 
 
 def prepare() -> None:

@@ -43,7 +43,7 @@ def serve(settings: Settings, *, on_ready: Callable[[str], None]) -> None:
         def arguments() -> tuple[socket.socket, str, str]:
             return processes.listening(settings.host, settings.port), run, figures
 
-        processes.Processes(settings.workers, arguments).run()
+        processes.Processes(settings.workers or processes.worth(), arguments).run()
 
 
 def _metrics_folder(settings: Settings) -> Path:

@@ -53,7 +53,9 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8600, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
-    workers: int = Field(1, ge=1, le=64, description="Number of server processes.")
+    workers: int = Field(
+        0, ge=0, le=64, description="Number of server processes; 0: one for each processor, four at most."
+    )
     base_url: str = Field(
         "",
         description="Public address of the server, without a final slash; http://HOST:PORT when empty, or https.",

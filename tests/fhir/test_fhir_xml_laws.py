@@ -18,6 +18,7 @@ from test_fhir_official_examples import FAULTY
 
 from carespine.fhir import codec, definitions, json_text, xml
 from carespine.fhir.xml import quick, reading
+from carespine.fhir.xml.skeleton import Skeletons
 from carespine.kernel.errors import Invalid
 
 DIV = '<div xmlns=\\"http://www.w3.org/1999/xhtml\\">x &amp; y<br/></div>'
@@ -95,6 +96,13 @@ def test_what_the_quick_reader_accepts_the_parser_reads_alike(data: st.DataObjec
         return
     with contextlib.suppress(Invalid):  # a refusal is as good as a reading; any other error is not
         xml.decode(raw)
+
+
+def test_a_reader_that_may_remember_little_reads_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quick, "_known", Skeletons(most=3))
+    wide = DOCUMENTS[0].replace(b"><", b">" + b" \n" * 600 + b"<", 1)  # longer than what is remembered
+    for document in [*DOCUMENTS, wide, *DOCUMENTS]:
+        assert canonical(quick.read(document)) == canonical(reading.read_in_full(document))
 
 
 @pytest.mark.slow

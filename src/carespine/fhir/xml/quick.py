@@ -1,30 +1,24 @@
 """The quick reader: FHIR XML in its plainest form, as nearly everyone writes it; it gives up on anything else.
 
-One regular expression cuts the text into tags of a small part of XML: no prefixes, at most one attribute, double
-quotes. What it accepts is well-formed XML that means what it reads, which a test holds against the parser; all
-else (prefixes, document types, faults of every kind) it leaves to the full reader in `carespine.fhir.xml.reading`,
-which understands it or says what is wrong. Calling Python for each event of the parser costs twice as much.
+It knows a small part of XML: no prefixes, at most one attribute, double quotes. What it accepts is well-formed XML
+that means what it reads, which a test holds against the parser; all else (prefixes, document types, faults of every
+kind) it leaves to the full reader in `carespine.fhir.xml.reading`, which understands it or says what is wrong.
+A document is cut at its quotes; what stands between the values is looked up (`skeleton`), not read tag by tag.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Iterator
 from typing import Any
 
-from carespine.fhir.structure import MAX_DEPTH
-from carespine.fhir.xml.names import FHIR, SEPARATOR, SLOTS, XHTML, Kind, Slots, beside_values, resources
+from carespine.fhir.xml.names import FHIR, XHTML
 from carespine.fhir.xml.narrative import NotXhtml, as_xml
 from carespine.fhir.xml.primitives import holds_what_xml_has_not
 from carespine.fhir.xml.siblings import Tree, add_sibling, align
+from carespine.fhir.xml.skeleton import Op, Put, Skeletons, Unusual
 
-# An element of XML that holds a resource stands around the resource's own: two elements for one object.
-MAX_ELEMENTS = 2 * MAX_DEPTH + 2
-# Groups: name (of an end tag with its slash), attribute, value, slash of an empty element.
-_tags = re.compile(r'<(/?[A-Za-z0-9]+)(?:[ ]([a-z]+)="([^"<\t\n\r]*)")?[ ]?(/?)>', re.ASCII).split
-_GROUPS = 5
-# Ours: the tags of a document stand in memory all at once, a hundred bytes each.
+# Ours: the pieces of a document stand in memory all at once.
 _MOST_BYTES = 8 * 1024 * 1024
 _HEAD = re.compile(r"""<\?xml version=(["'])1\.0\1(?: encoding=(["'])(?:UTF|utf)-8\2)? ?\?>""")
 _narrative_starts = f'<div xmlns="{XHTML}"'
@@ -32,36 +26,35 @@ _narrative_ends = re.compile(r"</div>(?=[ \t\r\n]*</text>)").search
 _comments = re.compile(r"<!--(?:[^-]|-[^-])*+-->")
 _references = re.compile(r"&(?:(amp|lt|gt|quot|apos)|#([0-9]{1,7})|#x([0-9A-Fa-f]{1,6}));|&")
 _NAMED = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
-# A narrative is kept apart while the tags are read; no XML document can hold the character that marks its place.
+# A narrative is kept apart while the rest is read; no XML document can hold the character that marks its place.
 _MARK = "\x01"
 _MARKED = f'<div value="{_MARK}"/>'
-_PRIMITIVE, _COMPLEX, _WRAPPER, _RESOURCE, _NARRATIVE = (int(kind) for kind in Kind)
-
-# Kind, key, many, rank, type, attributes, conversion: a plain tuple, which is unpacked faster.
-_Slot = tuple[int, str, bool, int, str, frozenset[str], Callable[[str], Any] | None]
-_Slots = dict[str, _Slot]
-
-
-class Unusual(Exception):
-    """Not what the quick reader knows."""
+# Within a value these are faults, or mean something else than they are.
+_not_in_values = re.compile("[<\x00-\x1f\ufffe\uffff]").search
+_OPEN_ONE, _LEAVE, _OPEN_MANY = int(Op.OPEN_ONE), int(Op.LEAVE), int(Op.OPEN_MANY)
+_ONE, _MANY, _END = int(Put.ONE), int(Put.MANY), int(Put.END)
+_known = Skeletons()
 
 
 def read(raw: bytes) -> Tree | None:
     """The tree of a document, its structure unchecked; None where the full reader must read it."""
     try:
-        if len(raw) > _MOST_BYTES or holds_what_xml_has_not(raw):
+        if len(raw) > _MOST_BYTES:
             return None
         text = raw.decode()
         narratives: list[str] = []
         if "<div" in text:
+            if _MARK in text:
+                return None
             text = _set_apart(text, narratives)
         if "<!--" in text:
-            text = _comments.sub("\n", text)  # white space that no tag of ours may hold
-        head = _HEAD.match(text)
-        pieces = _tags(text[head.end() :] if head else text)
-        if "".join(pieces[::_GROUPS]).strip(" \t\r\n"):
-            return None
-        return _Builder(narratives).build(pieces)
+            if holds_what_xml_has_not(raw):
+                return None
+            text = _comments.sub("\n", text)  # white space that no value of ours may hold
+        if head := _HEAD.match(text):
+            text = text[head.end() :]
+        pieces = text.split('"')
+        return _tree(pieces[::2], _values(pieces[1::2], marked=bool(narratives)), iter(narratives))
     except (UnicodeDecodeError, Unusual, NotXhtml):
         return None
 
@@ -82,142 +75,93 @@ def _set_apart(text: str, narratives: list[str]) -> str:
     return "".join([*parts, text[position:]])
 
 
-class _ByType(dict[str, _Slots]):
-    """Type -> its slots by plain name; made when first asked for."""
-
-    def __missing__(self, type_name: str) -> _Slots:
-        slots = self[type_name] = _plain(SLOTS[type_name])
-        return slots
-
-
-_SLOTS = _ByType()
-
-
-def _plain(slots: Slots) -> _Slots:
-    return {name.partition(SEPARATOR)[2]: (int(slot[0]), *slot[1:7]) for name, slot in slots.items()}
+def _values(values: list[str], *, marked: bool) -> list[str]:
+    """The values of attributes, their references resolved."""
+    joined = "".join(values)
+    if marked:
+        joined = joined.replace(_MARK, "")
+    if not (joined.isprintable() and "<" not in joined) and _not_in_values(joined):
+        raise Unusual
+    if "&" not in joined:
+        return values
+    return [_references.sub(_character, value) if "&" in value else value for value in values]
 
 
-@cache
-def _beside() -> _Slots:
-    return _plain(beside_values())
-
-
-@cache
-def _resources() -> _Slots:
-    return _plain(resources())
-
-
-class _Builder:
-    """Builds the tree from the tags."""
-
-    __slots__ = ("_frames", "_narratives", "_padded")
-
-    def __init__(self, narratives: list[str]) -> None:
-        self._narratives = iter(narratives)
-        # (object, its slots, slot of the child, the end tag awaited) of each element around the current one.
-        self._frames: list[tuple[Tree, _Slots, _Slot, str]] = []
-        self._padded: list[tuple[Tree, str]] = []
-
-    def build(self, pieces: list[Any]) -> Tree:  # noqa: PLR0912 -- the hot loop
-        root: Tree = {}
-        current, slots, last, awaited = root, _resources(), -1, ""
-        frames = self._frames
-        rows = zip(
-            pieces[1::_GROUPS], pieces[2::_GROUPS], pieces[3::_GROUPS], pieces[4::_GROUPS], strict=True
-        )
-        for name, attribute, value, empty in rows:
-            slot = slots.get(name)
-            if slot is None:
-                if name != awaited or value is not None or empty:
-                    raise Unusual
-                current, slots, last, awaited = self._leave(current)
-                continue
-            kind, key, many, rank, type_name, _, convert = slot
-            if rank <= last and (rank < last or not many):
-                raise Unusual
-            if kind == _PRIMITIVE and empty and attribute == "value":
-                item = _references.sub(_character, value) if "&" in value else value
-                if convert is not None:
-                    item = convert(item)
-                if not many:
-                    current[key] = item
-                elif key in current:
-                    current[key].append(item)
+def _tree(segments: list[str], values: list[str], narratives: Iterator[str]) -> Tree:  # noqa: PLR0912 -- the hot loop
+    """Build the tree: each segment does what it does, and the value after it goes to its place."""
+    if len(segments) != len(values) + 1:
+        raise Unusual
+    values.append("")  # the last segment has none
+    root: Tree = {}
+    current, around, padded = root, [], []  # type: Tree, list[Tree], list[tuple[Tree, str]]
+    state = _known.start
+    for segment, value in zip(segments, values, strict=True):
+        ops, put, key, convert, state = state.get(segment) or _known.step(state, segment)
+        for op, name, many in ops:
+            if op == _LEAVE:
+                current = around.pop()
+            elif op == _OPEN_ONE:
+                around.append(current)
+                current[name] = current = {}
+            elif op == _OPEN_MANY:
+                around.append(current)
+                child: Tree = {}
+                if name in current:
+                    current[name].append(child)
                 else:
-                    current[key] = [item]
-                last = rank
-            elif kind == _COMPLEX and not empty:
-                child = {} if value is None else _attributes(slot, attribute, value)
-                _put(current, key, many, child)
-                frames.append((current, slots, slot, awaited))
-                current, slots, last, awaited = child, _SLOTS[type_name], -1, f"/{name}"
+                    current[name] = [child]
+                current = child
             else:
-                child, within = self._rare(slot, attribute, value, current)
-                frames.append((current, slots, slot, awaited))
-                current, slots, last, awaited = child, within, -1, f"/{name}"
-                if empty:
-                    current, slots, last, awaited = self._leave(current)
-        if frames or not root or next(self._narratives, None) is not None:
+                current = _rare(op, name, many, current, around, padded)
+        if put == _ONE:
+            current[key] = value if convert is None else convert(value)
+        elif put == _MANY:
+            _append(current, key, value if convert is None else convert(value))
+        elif put == Put.NARRATIVE:
+            current[key] = _narrative(value, narratives)
+        elif put == Put.NAMESPACE and value != FHIR:
             raise Unusual
-        for parent, key in self._padded:
-            align(parent, key)
-        return root
-
-    def _leave(self, ended: Tree) -> tuple[Tree, _Slots, int, str]:
-        """The end of an element: what goes on around it."""
-        current, slots, slot, awaited = self._frames.pop()
-        if slot[0] == _PRIMITIVE and ended:
-            add_sibling(current, slot[1], slot[2], ended, self._padded)
-        return current, slots, slot[3], awaited
-
-    def _rare(
-        self, slot: _Slot, attribute: str | None, value: str | None, current: Tree
-    ) -> tuple[Tree, _Slots]:
-        """Enter an element of a rarer kind: the object to fill, and what it may hold."""
-        kind, key, many, _, type_name, _, convert = slot
-        if kind == _PRIMITIVE:
-            text = _references.sub(_character, value) if value is not None and attribute == "value" else None
-            _put(current, key, many, text if text is None or convert is None else convert(text))
-            return (
-                {} if value is None or text is not None else _attributes(slot, attribute, value)
-            ), _beside()
-        if kind == _COMPLEX:
-            child = {} if value is None else _attributes(slot, attribute, value)
-            _put(current, key, many, child)
-            return child, _SLOTS[type_name]
-        if len(self._frames) > MAX_ELEMENTS:
-            raise Unusual
-        if kind == _RESOURCE:
-            is_root = not self._frames
-            if (attribute, value) != (("xmlns", FHIR) if is_root else (None, None)):
-                raise Unusual
-            current["resourceType"] = key
-            return current, _SLOTS[key]
-        if kind == _NARRATIVE:
-            if value != _MARK:
-                raise Unusual
-            current[key] = next(self._narratives)
-            return {}, {}
-        if value is not None:
-            raise Unusual
-        resource: Tree = {}
-        _put(current, key, many, resource)
-        return resource, _resources()
+    if put != _END or not root or next(narratives, None) is not None:
+        raise Unusual
+    for parent, key in padded:
+        align(parent, key)
+    return root
 
 
-def _put(parent: Tree, key: str, many: bool, item: Any) -> None:
-    if not many:
-        parent[key] = item
-    elif key in parent:
+def _append(parent: Tree, key: str, item: Any) -> None:
+    if key in parent:
         parent[key].append(item)
     else:
         parent[key] = [item]
 
 
-def _attributes(slot: _Slot, attribute: str | None, value: str) -> Tree:
-    if attribute is None or attribute not in slot[5]:
+def _rare(
+    op: int, name: str, many: bool, current: Tree, around: list[Tree], padded: list[tuple[Tree, str]]
+) -> Tree:
+    """What most documents do once or never; the object to go on with."""
+    if op == Op.LEAVE_BESIDE:
+        parent = around.pop()
+        if current:
+            add_sibling(parent, name, many, current, padded)
+        return parent
+    if op == Op.NONE_ONE:
+        current[name] = None
+        return current
+    if op == Op.NONE_MANY:
+        current.setdefault(name, []).append(None)
+        return current
+    around.append(current)
+    if op == Op.TYPE:
+        current["resourceType"] = name
+        return current
+    return {}
+
+
+def _narrative(value: str, narratives: Iterator[str]) -> str:
+    narrative = next(narratives, None)
+    if value != _MARK or narrative is None:
         raise Unusual
-    return {attribute: _references.sub(_character, value)}
+    return narrative
 
 
 def _character(match: re.Match[str]) -> str:

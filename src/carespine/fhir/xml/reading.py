@@ -14,8 +14,8 @@ from carespine.fhir import codec
 from carespine.fhir.xml import faults, quick
 from carespine.fhir.xml.names import SEPARATOR, SLOTS, XHTML, Kind, Slot, Slots, beside_values, resources
 from carespine.fhir.xml.narrative import MAX_ELEMENT_DEPTH, Rewriter, element_name
-from carespine.fhir.xml.quick import MAX_ELEMENTS
 from carespine.fhir.xml.siblings import add_sibling, align
+from carespine.fhir.xml.skeleton import MAX_ELEMENTS
 from carespine.kernel.errors import Invalid
 
 _XML_SCHEMA = "http://www.w3.org/2001/XMLSchema-instance"

@@ -31,7 +31,7 @@ from carespine.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from carespine.kernel.events import Announcer
 from carespine.kernel.ids import patient_key
 from carespine.kernel.nhs_number import SYSTEM, synthetic
-from carespine.security.actor import TREATMENT, Actor, system_job
+from carespine.security.actor import ADMINISTRATION, TREATMENT, Actor, system_job
 from carespine.security.audit_log import AuditLog
 from carespine.security.door import Door
 from carespine.storage.database import Database, retrying
@@ -573,6 +573,30 @@ async def test_a_file_is_imported_by_nhs_number(
     made = await import_file(house.door, path, nhs_number=number, progress=report)
     assert (made.patient_id, made.stored) == ("wearer", 1)
     assert seen[-1][1] == 1
+
+
+async def test_two_patients_with_one_number_are_told_apart_by_a_person_only(
+    house: House, tmp_path: Path
+) -> None:
+    path = tmp_path / "export.xml"
+    path.write_bytes(export(weighing(10)))
+    number = [{"system": SYSTEM, "value": synthetic(0)}]
+    async with house.door.enter(system_job("test"), purpose=ADMINISTRATION) as session:
+        await session.upsert_many([{"resourceType": "Patient", "id": "other", "identifier": number}])
+    with pytest.raises(Conflict, match=r"Patient/(wearer|other) and Patient/(wearer|other)"):
+        await import_file(house.door, path, nhs_number=synthetic(0))
+
+
+async def test_readings_without_a_stated_local_time_are_told_unless_a_zone_is_named(
+    house: House, tmp_path: Path
+) -> None:
+    path = tmp_path / "weights.csv"
+    path.write_text("Date,Weight (kg)\n2026-10-01 08:00:00,80.5\n2026-10-02 08:00:00,80.1\n")
+    first = await import_file(house.door, path, nhs_number=synthetic(0))
+    assert first.stored == 2
+    assert "2 readings whose local time is not certain: taken as Europe/London" in first.notices[-1]
+    again = await import_file(house.door, path, nhs_number=synthetic(0), zone="Europe/Paris")
+    assert again.notices == ()
 
 
 async def test_a_file_that_is_not_there_is_said_to_be_absent(house: House, tmp_path: Path) -> None:

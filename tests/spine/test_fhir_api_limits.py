@@ -14,7 +14,6 @@ from api import SYSTEM, Server, serving
 from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 
-from carespine.kernel.errors import Invalid
 from carespine.spine.loading import BATCH, load_files
 from carespine.web.gate import Gate, reply
 
@@ -205,10 +204,21 @@ async def test_a_compressed_file_that_is_damaged_is_refused_in_words(
 ) -> None:
     server, folder = loading
     (folder / "damaged.ndjson.gz").write_bytes(content)
-    if content:
-        with pytest.raises(Invalid, match="cannot be read"):
-            await load(server, folder / "damaged.ndjson.gz")
-    else:
-        assert (await load(server, folder / "damaged.ndjson.gz")).read == 0
-    with pytest.raises(Invalid, match="cannot be read"):
-        await load(server, folder / "not-there.json")
+    (folder / "good.ndjson").write_bytes(lines(patient(500)))
+    found = await load(
+        server, folder / "damaged.ndjson.gz", folder / "not-there.json", folder / "good.ndjson"
+    )
+    assert (await server.get("Patient/p500")).status_code == 200  # the others go on
+    *damaged, missing = found.refused
+    assert missing == "not-there.json cannot be read: No such file or directory."
+    assert [text for text in damaged if not text.startswith("damaged.ndjson.gz cannot be read")] == []
+    assert len(damaged) == (1 if content else 0)
+
+
+async def test_a_byte_order_mark_is_passed_over_in_a_file(loading: tuple[Server, Path]) -> None:
+    server, folder = loading
+    (folder / "a.ndjson").write_bytes(b"\xef\xbb\xbf" + lines(patient(601), patient(602)))
+    (folder / "b.json").write_bytes(b"\xef\xbb\xbf" + lines(patient(603)))
+    (folder / "c.json").write_bytes(b" \n")
+    found = await load(server, folder / "a.ndjson", folder / "b.json", folder / "c.json")
+    assert (found.stored, found.refused) == (3, ["c.json is empty."])

@@ -61,7 +61,7 @@ def main() -> None:
     try:
         app()
     except Misconfigured as error:
-        _say(error.message, f"See {error.page}.")
+        _say(error.message, f"See {error.page}." if error.page else None)
         sys.exit(2)
     except CarespineError as error:
         _say(error.message, None)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from carespine.cli.options import DataOption, JsonOption, print_json
-from carespine.kernel.errors import Invalid, Misconfigured
+from carespine.kernel.errors import Misconfigured
 
 group = typer.Typer(no_args_is_help=True, help="Certificates: what a passed run is worth, signed.")
 _EPILOG = (
@@ -92,10 +92,10 @@ def _trusted(trust: Path | None, data: Path | None) -> dict[str, Any]:
         return SigningKey.of(load_or_create(path)).jwks
     try:
         tree = json.loads(trust.read_text())
-    except ValueError as error:
-        raise Invalid(f"{trust} is not JSON; expected a JWKS.") from error
+    except ValueError as error:  # of its encoding, or of its text
+        raise Misconfigured(f"{trust} is not JSON; expected a JWKS.") from error
     if not isinstance(tree, dict) or not isinstance(tree.get("keys"), list):
-        raise Invalid(f'{trust} is not a JWKS; expected {{"keys": [...]}}.')
+        raise Misconfigured(f'{trust} is not a JWKS; expected {{"keys": [...]}}.')
     return tree
 
 

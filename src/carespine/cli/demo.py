@@ -27,7 +27,8 @@ def demo(
         bool, typer.Option("--check", help="Play it without a person, verify each step, then stop.")
     ] = False,
     data: Annotated[
-        Path, typer.Option(help="Folder for the demonstration; an earlier one in it is replaced.")
+        Path,
+        typer.Option(file_okay=False, help="Folder for the demonstration; an earlier one in it is replaced."),
     ] = Path(".carespine/demo"),
     port: Annotated[
         int | None,

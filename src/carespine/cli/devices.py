@@ -10,12 +10,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from carespine.cli.opened import on_platform
 from carespine.cli.options import DatabaseOption, DataOption, JsonOption, print_json, progress_bar
+from carespine.kernel.errors import Invalid, Misconfigured
 
 if TYPE_CHECKING:
     from carespine.devices.adapters.contract import Adapter
     from carespine.devices.models import ImportResult
     from carespine.devices.preview import Preview
+
+# How the local time of readings is known, in words that say what to do.
+_CLOCKS = {
+    "ambiguous": "not stated (--zone names where the person lived)",
+    "stated": "stated",
+    "named-zone": "by the zone that the file names",
+    "place-of-export": "of the place where the file was made",
+    "given-by-sender": "by --zone",
+}
 
 group = typer.Typer(no_args_is_help=True, help="Wearables, home devices and diet apps.")
 _EPILOG = 'Example:  carespine devices import export.zip --patient "999 000 0115"'
@@ -55,19 +66,21 @@ def import_(
     """Import a patient's readings: each is stored, known already, or rejected with a reason."""
     from carespine.devices.importing import import_file
 
+    where, further = _zone(zone), _mapped(mapping)
+
     async def run(platform: Any) -> ImportResult:
         with progress_bar("Reading", None) as bar:
             return await import_file(
                 platform.door,
                 file,
                 nhs_number=patient,
-                zone=zone,
-                further=_mapped(mapping),
+                zone=where,
+                further=further,
                 announcer=platform.announcer,
                 progress=lambda _position, read: bar.update(bar.task_ids[0], completed=read),
             )
 
-    done = _on_platform(run, data, database)
+    done = on_platform(data, database, run)
     if as_json:
         print_json(asdict(done))
         return
@@ -93,10 +106,11 @@ def inspect(
     from carespine.devices.words import counted
     from carespine.kernel.clock import now
 
-    told = look(file, now=now(), zone=zone, further=_mapped(mapping))
+    told = look(file, now=now(), zone=_zone(zone), further=_mapped(mapping))
+    is_whole = not (told["refused"] or told["damage"])
     if as_json:
         print_json(told)
-        return
+        raise typer.Exit(0 if is_whole else 1)
     typer.echo(f"{told['name']}: {told['title']}.")
     typer.echo(
         f"{counted(told['records'], 'record')}: {counted(told['readings'], 'reading')}, "
@@ -108,12 +122,14 @@ def inspect(
             f"  {held['title']}: {held['readings']} in {units}, {held['first']} to {held['last']}, "
             f"{held['lowest']:g} to {held['highest']:g} {held['canonicalUnit']}"
         )
-        typer.echo(f"    from {'; '.join(held['sources'])}; offsets: {', '.join(held['offsets'])}")
+        typer.echo(f"    from {'; '.join(held['sources'])}; local time: {_clocks(held['offsets'])}")
     for reason in told["reasons"]:
         typer.echo(f"  rejected {reason['count']}: {reason['sentence']}")
     for line in (told["refused"], told["damage"], *told["notices"]):
         if line:
             typer.echo(f"  note: {line}")
+    if not is_whole:
+        raise typer.Exit(1)
 
 
 @group.command("report", epilog=_EPILOG_REPORT)
@@ -148,7 +164,7 @@ def report(
         raise typer.BadParameter("Name files, or a patient with --patient; one of the two.")
     if files:
         year = None if born is None else date(born, 7, 1)
-        made = asyncio.run(of_files(files, born=year, zone=zone, now=now(), further=_mapped(mapping)))
+        made = asyncio.run(of_files(files, born=year, zone=_zone(zone), now=now(), further=_mapped(mapping)))
     else:
         made = _stored(patient or "", data, database)
     if pdf is not None:
@@ -176,37 +192,38 @@ def formats(as_json: JsonOption = False) -> None:
         typer.echo(f"{row['adapter']:<20} {row['title']}")
 
 
+def _clocks(offsets: dict[str, int]) -> str:
+    return ", ".join(_CLOCKS.get(name, name) for name in offsets)
+
+
 def _stored(patient: str, data: Path | None, database: str | None) -> Preview:
     from carespine.devices.stored_report import of_patient
 
-    made: Preview = _on_platform(lambda platform: of_patient(platform.door, patient), data, database)
-    return made
-
-
-def _on_platform(run: Any, data: Path | None, database: str | None) -> Any:
-    from carespine.web import settings
-    from carespine.web.platform import Platform
-    from carespine.web.serve import database as opened
-
-    chosen = settings.load(data=data, database=database)
-
-    async def within(url: str) -> Any:
-        platform = Platform.build(chosen, url)
-        await platform.open()
-        try:
-            return await run(platform)
-        finally:
-            await platform.close()
-
-    with opened(chosen) as url:
-        return asyncio.run(within(url))
+    return on_platform(data, database, lambda platform: of_patient(platform.door, patient))
 
 
 def _mapped(mapping: Path | None) -> tuple[Adapter, ...]:
     from carespine.devices.adapters.generic_csv.adapter import GenericCsv
     from carespine.devices.adapters.generic_csv.mapping import load
 
-    return () if mapping is None else (GenericCsv(load(mapping.read_text(encoding="utf-8"), mapping.name)),)
+    if mapping is None:
+        return ()
+    try:
+        return (GenericCsv(load(mapping.read_text(encoding="utf-8"), mapping.name)),)
+    except UnicodeDecodeError as error:
+        raise Misconfigured(f"{mapping.name} is no mapping file: it is not text in UTF-8.") from error
+    except Invalid as error:
+        raise Misconfigured(error.message) from error
+
+
+def _zone(zone: str | None) -> str | None:
+    """The zone, if there is such a one; raises Misconfigured."""
+    from carespine.devices.preview import checked_zone
+
+    try:
+        return checked_zone(zone)
+    except Invalid as error:
+        raise Misconfigured(error.message) from error
 
 
 def _say(made: Preview) -> None:

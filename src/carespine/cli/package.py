@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from carespine.cli.opened import on_platform
 from carespine.cli.options import DatabaseOption, DataOption, JsonOption, print_json
 
 if TYPE_CHECKING:
-    from carespine.web.platform import Platform
+    pass
 
 group = typer.Typer(
     no_args_is_help=True, help="FHIR packages: profiles, extensions and value sets of a guide."
@@ -39,7 +38,12 @@ def add(
     from carespine.spine import packages
 
     package = reading.read(file)
-    done = _run(data, database, lambda platform: packages.add(platform.door, system_job("package"), package))
+    done = on_platform(
+        data,
+        database,
+        lambda platform: packages.add(platform.door, system_job("package"), package),
+        is_first=True,
+    )
     if as_json:
         print_json(asdict(done))
         return
@@ -57,7 +61,9 @@ def list_(data: DataOption = None, database: DatabaseOption = None, as_json: Jso
     from carespine.security.actor import system_job
     from carespine.spine import packages
 
-    found = _run(data, database, lambda platform: packages.listed(platform.door, system_job("package")))
+    found = on_platform(
+        data, database, lambda platform: packages.listed(platform.door, system_job("package"))
+    )
     if as_json:
         print_json([asdict(each) for each in found])
         return
@@ -79,24 +85,7 @@ def remove(
     from carespine.security.actor import system_job
     from carespine.spine import packages
 
-    gone = _run(data, database, lambda platform: packages.remove(platform.door, system_job("package"), name))
+    gone = on_platform(
+        data, database, lambda platform: packages.remove(platform.door, system_job("package"), name)
+    )
     typer.echo(f"Removed {name}: {gone} definitions deleted.")
-
-
-def _run(data: Path | None, database: str | None, work: Callable[[Platform], Awaitable[Any]]) -> Any:
-    from carespine.web import settings
-    from carespine.web.platform import Platform
-    from carespine.web.serve import database as opened
-
-    chosen = settings.load(data=data, database=database)
-
-    async def run(url: str) -> Any:
-        platform = Platform.build(chosen, url)
-        await platform.open()
-        try:
-            return await work(platform)
-        finally:
-            await platform.close()
-
-    with opened(chosen) as url:
-        return asyncio.run(run(url))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from carespine.cli.opened import on_platform
 from carespine.cli.options import DatabaseOption, DataOption, JsonOption, print_json, progress_bar
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ def load(
                 progress=_Steps(bar),
             )
 
-    counts = _run(data, database, work)
+    counts = on_platform(data, database, work, is_first=True)
     if as_json:
         print_json(asdict(counts))
     else:
@@ -80,7 +79,7 @@ def list_(data: DataOption = None, database: DatabaseOption = None, as_json: Jso
     from carespine.security.actor import system_job
     from carespine.spine import terminology_loading
 
-    found = _run(
+    found = on_platform(
         data, database, lambda platform: terminology_loading.listed(platform.door, system_job("terminology"))
     )
     if as_json:
@@ -105,7 +104,7 @@ def unload(
     from carespine.spine import terminology_loading
 
     job = system_job("terminology")
-    _run(data, database, lambda platform: terminology_loading.unload(platform.door, job, url, version))
+    on_platform(data, database, lambda platform: terminology_loading.unload(platform.door, job, url, version))
     typer.echo(f"Removed {url} {version}.")
 
 
@@ -120,22 +119,3 @@ class _Steps:
         if label not in self._tasks:
             self._tasks[label] = self._bar.add_task(label, total=None)
         self._bar.advance(self._tasks[label], count)
-
-
-def _run(data: Path | None, database: str | None, work: Callable[[Platform], Awaitable[Any]]) -> Any:
-    from carespine.web import settings
-    from carespine.web.platform import Platform
-    from carespine.web.serve import database as opened
-
-    chosen = settings.load(data=data, database=database)
-
-    async def run(url: str) -> Any:
-        platform = Platform.build(chosen, url)
-        await platform.open()
-        try:
-            return await work(platform)
-        finally:
-            await platform.close()
-
-    with opened(chosen) as url:
-        return asyncio.run(run(url))

@@ -52,13 +52,12 @@ def run(
     database: DatabaseOption = None,
 ) -> None:
     """Make the table that a ViewDefinition defines, from what is stored or from files."""
-    from carespine.fhir import json_text
     from carespine.kernel.errors import Invalid
 
     form = _FORMS.get(output.suffix.lower()) if output else "ndjson"
     if form is None:
         raise Invalid(f"A table is written to a file ending in {', '.join(_FORMS)}.")
-    tree = json_text.read(definition.read_bytes())
+    tree = _definition(definition)
     if files:
         made = _from_files(tree, files, output, form)
     else:
@@ -73,16 +72,27 @@ def check(
     ],
 ) -> None:
     """Say what is wrong with a ViewDefinition, or which columns it has."""
-    from carespine.fhir import json_text, sql_on_fhir
+    from carespine.fhir import sql_on_fhir
     from carespine.kernel.errors import Unprocessable
 
     try:
-        view = sql_on_fhir.read(json_text.read(definition.read_bytes()))
+        view = sql_on_fhir.read(_definition(definition))
     except Unprocessable as error:
         for issue in error.issues:
             typer.secho(f"{issue.expression}: {issue.diagnostics}", err=True, fg="red")
         raise typer.Exit(1) from error
     typer.echo(f"{view.name}: a table of {view.resource} with {', '.join(c.name for c in view.columns)}.")
+
+
+def _definition(path: Path) -> Any:
+    """What the file holds; raises Misconfigured where that is no JSON."""
+    from carespine.fhir import json_text
+    from carespine.kernel.errors import Invalid, Misconfigured
+
+    try:
+        return json_text.read(path.read_bytes())
+    except Invalid as error:
+        raise Misconfigured(f"{path.name} is no ViewDefinition: it is not JSON.") from error
 
 
 def _from_files(tree: Any, files: list[Path], output: Path | None, form: str) -> Made:

@@ -11,7 +11,7 @@ from carespine.devices.models import ImportResult
 from carespine.devices.ports import Door, Progress
 from carespine.devices.service import import_readings
 from carespine.kernel import nhs_number as nhs_numbers
-from carespine.kernel.errors import Invalid, NotFound
+from carespine.kernel.errors import Conflict, Invalid, NotFound
 from carespine.kernel.events import Announcer
 from carespine.kernel.ids import new_id
 from carespine.security.actor import TREATMENT, system_job
@@ -70,8 +70,15 @@ def checked_number(text: str) -> str:
 
 
 async def patient_with(session: Session, number: str) -> str:
-    """The logical id of the one patient with this NHS number; NotFound where there is none."""
+    """The logical id of the one patient with this NHS number; NotFound where there is none, Conflict where there
+    are two: nobody but a person can say whose the readings are.
+    """
     found = await session.search("Patient", [("identifier", f"{nhs_numbers.SYSTEM}|{number}")])
-    if len(found.entries) != 1:
+    if not found.entries:
         raise NotFound("There is no patient with this NHS number.")
+    if len(found.entries) > 1:
+        names = " and ".join(f"Patient/{entry['id']}" for entry in found.entries[:3])
+        raise Conflict(
+            f"Several patients have this NHS number ({names}): correct or delete the one that is wrong first."
+        )
     return str(found.entries[0]["id"])

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from carespine.devices import glucose_kind, reasons, store
+from carespine.devices.adapters.kit.clock import HOME_ZONE
 from carespine.devices.merge import Merged, merge
 from carespine.devices.metrics import metric
 from carespine.devices.naming import reading_ids
-from carespine.devices.samples import EMPTY, Batch, Samples, SourceIdentity, concatenate
+from carespine.devices.samples import EMPTY, Batch, Samples, SourceIdentity, ZoneTrust, concatenate
 from carespine.devices.shelf import Shelf
 from carespine.devices.store import ChunkKey
+from carespine.devices.words import counted
 
 # What waits in memory before it is merged: about 6 MB, whatever the size of the file.
 FLUSH_AT = 120_000
@@ -28,6 +30,16 @@ class Tally:
     stored: int = 0
     duplicate: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
+    unplaced: int = 0  # of those read: with a local time that nothing states
+
+    def notices(self, zone: str | None) -> tuple[str, ...]:
+        """What whoever imports, having named this zone or none, should know of these."""
+        if not self.unplaced or zone is not None:
+            return ()
+        return (
+            f"{counted(self.unplaced, 'reading')} whose local time is not certain: taken as {HOME_ZONE} where the file "
+            "does not say. To name another zone, give the one in which the person lived with the file (--zone).",
+        )
 
 
 class Ingest:
@@ -57,6 +69,7 @@ class Ingest:
             key = run.source.key
             self._sources.setdefault(key, run.source)
             self._waiting[run.metric.key, key].append(run.samples.with_origin(self._number))
+            self.tally.unplaced += int(np.count_nonzero(run.samples.trust == ZoneTrust.AMBIGUOUS))
             self._rows += len(run.samples)
         if self._rows >= FLUSH_AT:
             await self.flush()

@@ -158,7 +158,7 @@ async def _take(
         duplicate=tally.duplicate,
         rejected=sum(tally.rejected.values()),
         reasons=reasons.as_reasons(tally.rejected),
-        notices=(*damage, *reading.notices),
+        notices=(*damage, *reading.notices, *tally.notices(zone)),
         refused=refused,
     )
 

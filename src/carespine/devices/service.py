@@ -67,7 +67,9 @@ async def import_readings(
     reading = adapter.open(file, now=session.clock(), name=name, zone=checked_zone(zone))
     ingest = Ingest(StoreShelf(session.tx, patient), claim.number, patient_id, classes)
     await _read(reading, ingest, progress)
-    made = _result(session, adapter, reading, ingest, patient_id=patient_id, client=client, sha256=sha256)
+    made = _result(
+        session, adapter, reading, ingest, patient_id=patient_id, client=client, sha256=sha256, zone=zone
+    )
     sharing = await store.classes_not_shared(session.tx, patient)
     not_shared = [name for name in data_classes() if name not in classes]
     await store.save_import(session.tx, claim, made, idempotency_key=idempotency_key, not_shared=not_shared)
@@ -135,6 +137,7 @@ def _result(
     patient_id: str,
     client: str,
     sha256: str,
+    zone: str | None,
 ) -> ImportResult:
     tally = ingest.tally
     damage = () if reading.damage is None else (reading.damage,)
@@ -149,7 +152,7 @@ def _result(
         duplicate=tally.duplicate,
         rejected=sum(tally.rejected.values()),
         reasons=reasons.as_reasons(tally.rejected),
-        notices=(*damage, *reading.notices),
+        notices=(*damage, *reading.notices, *tally.notices(zone)),
         sha256=sha256,
         received_at=session.clock(),
         report_id=None,

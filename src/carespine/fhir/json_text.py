@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -28,6 +29,8 @@ def read(raw: bytes) -> Any:
     except (InvalidOperation, msgspec.ValidationError) as error:
         raise Invalid("The JSON text has a number that is too large to be read.") from error
     except msgspec.DecodeError as error:
+        if raw.startswith(codecs.BOM_UTF8):  # not to be sent (RFC 8259, 8.1)
+            raise Invalid("The body begins with a byte order mark, which JSON does not have.") from error
         raise Invalid(f"The body is not JSON that can be read: {error}.") from error
 
 

@@ -51,7 +51,9 @@ def read(path: Path) -> Package:
     try:
         return _of_files(path.name, list(_in_archive(path)))
     except (tarfile.TarError, EOFError, zlib.error) as error:
-        raise Invalid(f"{path.name} is not a package that can be read: {error}.") from error
+        raise Invalid(
+            f"{path.name} is no package that can be read: a .tgz of definitions, a folder, or a .json or .xml file."
+        ) from error
 
 
 def missing_dependencies(packages: Sequence[Package]) -> list[str]:

@@ -15,7 +15,8 @@ CarespineError
 ├── TooMany              slow down                                                  429
 ├── TooCostly            the answer would take longer than a request may            503
 ├── Unavailable          a part we depend on is away; try again                     503
-└── Misconfigured        a setting is wrong or unsafe; the start is refused          -
+└── Misconfigured        what a command was given cannot be used                     -
+    └── BadSetting       a setting is wrong or unsafe; the start is refused          -
 """
 
 from __future__ import annotations
@@ -117,9 +118,15 @@ class Unavailable(CarespineError):
 
 
 class Misconfigured(CarespineError):
-    """A setting is missing, malformed or unsafe. Raised at start; never reaches HTTP.
+    """What a command was given, or where it was started, cannot be used. Raised at start; never reaches HTTP.
 
-    `page` is the page of the documentation that says more.
+    `page` is the page of the documentation that says more, where one does.
     """
+
+    page: str | None = None
+
+
+class BadSetting(Misconfigured):
+    """A setting is missing, malformed or unsafe."""
 
     page = "docs/configuration.md"

@@ -6,22 +6,21 @@ of the file, those that have nothing to do with each other at once.
 
 from __future__ import annotations
 
-import gzip
 import re
-import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from carespine.fhir import codec
+from carespine.fhir.documents import documents
 from carespine.kernel.errors import Invalid
 from carespine.spine import load_transactions
 from carespine.spine.batches import BATCH, Batches, Item, Loaded, Progress, batches, decoded
 from carespine.spine.load_helpers import peek
 
-__all__ = ["BATCH", "Loaded", "documents", "load_alone", "load_files", "load_shared", "load_trees"]
+__all__ = ["BATCH", "Loaded", "load_alone", "load_files", "load_shared", "load_trees"]
 
 if TYPE_CHECKING:
     from carespine.security.actor import Actor
@@ -30,23 +29,7 @@ if TYPE_CHECKING:
 
 # Ours: so many new resources may change what is common and what is rare.
 MANY = 1_000
-_MAX_LINE = 256 * 1024 * 1024
 _PLACE = re.compile(r"(?P<file>.*?):(?P<line>\d+): ")
-
-
-def documents(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Each JSON document of a file with its place ("file.ndjson:3"); raises Invalid for an unreadable file."""
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            if ".ndjson" in path.name or ".jsonl" in path.name:
-                for number, line in enumerate(file, start=1):
-                    if line.strip():
-                        yield f"{path.name}:{number}", line
-            else:
-                yield path.name, file.read(_MAX_LINE)
-    except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise Invalid(f"{path} cannot be read: {reason}.") from error
 
 
 async def load_files(
@@ -78,7 +61,7 @@ async def load_alone(door: Door, actor: Actor, paths: Sequence[Path], progress: 
     """Load the files in this process."""
     loaded = Loaded()
     async with batches(door, actor, progress, loaded, checked=True) as storing:
-        await _read(paths, Alone(door, actor, progress, storing, loaded))
+        await _read(paths, Alone(door, actor, progress, storing, loaded), loaded)
     return loaded
 
 
@@ -86,7 +69,7 @@ async def load_shared(helpers: Helpers, paths: Sequence[Path], progress: Progres
     """Load the files with processes that have begun."""
     loaded = Loaded()
     helpers.tell(progress, loaded)
-    await _read(paths, Shared(helpers, loaded))
+    await _read(paths, Shared(helpers, loaded), loaded)
     await helpers.settle()
     loaded.refused = in_order(loaded.refused, paths)
     return loaded
@@ -151,12 +134,15 @@ class Shared:
         await self._helpers.settle()
 
 
-async def _read(paths: Sequence[Path], taker: Taker) -> None:
+async def _read(paths: Sequence[Path], taker: Taker, loaded: Loaded) -> None:
     for path in paths:
-        for place, text in documents(path):
-            tree = await taker.take(place, text)
-            if tree is not None:
-                await taker.add((place, item) for item in _resources(tree))
+        try:
+            for place, text in documents(path):
+                tree = await taker.take(place, text)
+                if tree is not None:
+                    await taker.add((place, item) for item in _resources(tree))
+        except Invalid as error:  # the file's own; the others go on
+            loaded.refused.append(error.message)
 
 
 def in_order(refused: Iterable[str], paths: Sequence[Path]) -> list[str]:

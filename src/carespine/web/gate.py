@@ -132,7 +132,12 @@ class Gate:
             self._meter.ended()
             spent = time.perf_counter() - started
             self._meter.answered(self._places.template(scope), method(scope), status, spent)
-            logs.request(request_id, method(scope), self._places.area(scope), status, round(spent * 1000, 1))
+            if (
+                status != 200 or scope["path"] not in _ALWAYS
+            ):  # probes that find all well would drown the rest
+                logs.request(
+                    request_id, method(scope), self._places.area(scope), status, round(spent * 1000, 1)
+                )
         return status
 
     def _is_full(self) -> bool:

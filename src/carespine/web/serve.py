@@ -22,7 +22,7 @@ from carespine.web.settings import METRICS_VARIABLE, Settings
 __all__ = ["database", "serve"]
 
 _READY_WITHIN_S = 30.0
-_PORT_WITHIN_S = 5.0
+_PORT_WITHIN_S = 1.0
 
 
 def serve(settings: Settings, *, on_ready: Callable[[str], None]) -> None:

@@ -21,7 +21,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from carespine.kernel.errors import Misconfigured
+from carespine.kernel.errors import BadSetting
 from carespine.security.audit_retention import LEAST_YEARS
 from carespine.security.roles import ROLES
 from carespine.spine.validating.levels import levels
@@ -312,21 +312,39 @@ def is_loopback(host: str) -> bool:
 
 
 def load(**given: object) -> Settings:
-    """The settings, with what the command line gave (None: not given) above all; raises Misconfigured."""
+    """The settings, with what the command line gave (None: not given) above all; raises BadSetting."""
     known = {f"CARESPINE_{name.upper()}" for name in Settings.model_fields} | _NOT_SETTINGS
     if unknown := sorted(name for name in os.environ if name.startswith("CARESPINE_") and name not in known):
-        raise Misconfigured(f"There is no setting {', '.join(unknown)}: is it misspelt?")
+        raise BadSetting(f"There is no setting {', '.join(unknown)}: is it misspelt?")
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
     except tomllib.TOMLDecodeError as error:
-        raise Misconfigured(f"{CONFIG_FILE} cannot be read as TOML: {error}.") from error
+        raise BadSetting(f"{CONFIG_FILE} cannot be read as TOML: {error}.") from error
     except ValidationError as error:
-        raise Misconfigured(" ".join(_sentence(dict(problem)) for problem in error.errors())) from error
+        raise BadSetting(" ".join(_sentence(dict(problem)) for problem in error.errors())) from error
 
 
 def _sentence(problem: dict[str, object]) -> str:
     place = ".".join(str(part) for part in problem["loc"])  # type: ignore[attr-defined]
-    message = str(problem["msg"]).removeprefix("Value error, ")
+    message = _in_words(problem)
     if not place:
         return f"The settings are not usable: {message}."
     return f"The setting {place} (CARESPINE_{place.upper()}) is not usable: {message}."
+
+
+def _in_words(problem: dict[str, object]) -> str:
+    """What is wrong with a value, in our words where the library's are a programmer's."""
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    limits = dict(problem.get("ctx") or {})  # type: ignore[call-overload]
+    match problem["type"]:
+        case "less_than_equal":
+            return f"it is {limits['le']} at most"
+        case "greater_than_equal":
+            return f"it is {limits['ge']} at least"
+        case "int_parsing" | "int_type" | "int_from_float":
+            return "it is a whole number"
+        case "bool_parsing" | "bool_type":
+            return "it is true or false"
+        case "literal_error" | "enum":
+            return f"it is one of {limits['expected']}"
+    return message

@@ -73,6 +73,8 @@ def adapter_for(file: BinaryIO, name: str = "", *, further: Sequence[Adapter] = 
     """The adapter that recognises `file`; those in `further` are asked first. UnknownFormat when none does."""
     adapter = found(file, name, further=further)
     if adapter is None:
-        known = ", ".join(adapter.manifest.title for adapter in ALL)
-        raise UnknownFormat(f"This is not a file that Carespine can read. It reads: {known}.")
+        raise UnknownFormat(
+            f"This is not a file that Carespine can read. It knows {len(ALL)} formats, Apple Health, Fitbit and FHIR "
+            "among them: `carespine devices formats` lists them, and a mapping file adds tables of other kinds."
+        )
     return adapter

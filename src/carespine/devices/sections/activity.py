@@ -63,7 +63,7 @@ def resting_heart_rate(picture: Picture) -> Result:
     return replace(
         _begun(RESTING, picture, found, last_day=picture.last_day),
         state="ready",
-        verdict=f"Mean resting heart rate {mean.text} /min over {week.days} days." + _said(changes),
+        verdict=f"Mean resting heart rate {mean.text} {unit.text} over {week.days} days." + _said(changes),
         plain=f"Your heart beats about {mean.text} times a minute at rest.",
         figures=(mean,),
         changes=changes,

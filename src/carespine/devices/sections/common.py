@@ -25,7 +25,7 @@ from carespine.devices.naming import as_date, day_id, device_id
 from carespine.devices.picture import Picture
 from carespine.devices.resolve import IMPLAUSIBLE, Day
 from carespine.devices.samples import ZoneTrust
-from carespine.devices.words import counted
+from carespine.devices.words import amount, counted
 
 # Carespine: a section says so when its readings end more than a week before the newest of any kind.
 STALE_DAYS = 7
@@ -123,7 +123,7 @@ def change(
     say: Callable[[float], str] | None = None,
 ) -> Change:
     """A number against the time before, in a sentence that names both; `say` words an amount of another kind."""
-    say = say or (lambda value: f"{written(value, digits)} {unit_text}")
+    say = say or (lambda value: amount(written(value, digits), unit_text))
     difference = float(rounded(now, digits) - rounded(before, digits))
     if difference == 0:
         sentence = f"{label}: {say(now)}, unchanged against {against}."

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import itertools
 import multiprocessing
-import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -13,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from carespine.fhir import codec, packages, xml
+from carespine.fhir.documents import documents as of_file
 from carespine.fhir.validation.context import Context, with_definitions
 from carespine.fhir.validation.findings import ERROR
 from carespine.fhir.validation.profiles.loading import load, problem_with
@@ -23,7 +22,6 @@ from carespine.kernel.errors import Invalid, Issue, Unprocessable
 _CHUNK = 50
 # Ours: chunks that wait for each process, so that a large file is never in memory as a whole.
 _AHEAD = 3
-_MAX_DOCUMENT = 256 * 1024 * 1024
 _SUFFIXES = (".json", ".ndjson", ".jsonl", ".xml")
 Document = tuple[str, bytes]
 
@@ -74,26 +72,12 @@ def documents(paths: Iterable[Path]) -> Iterator[Document]:
         if path.is_dir():
             yield from documents(file for file in sorted(path.rglob("*")) if _is_wanted(file))
         else:
-            yield from _of_file(path)
+            yield from of_file(path)
 
 
 def _is_wanted(path: Path) -> bool:
     name = path.name.removesuffix(".gz")
     return path.is_file() and name.endswith(_SUFFIXES) and name not in ("package.json", ".index.json")
-
-
-def _of_file(path: Path) -> Iterator[Document]:
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            if ".ndjson" in path.name or ".jsonl" in path.name:
-                for number, line in enumerate(file, start=1):
-                    if line.strip():
-                        yield f"{path.name}:{number}", line
-            else:
-                yield path.name, file.read(_MAX_DOCUMENT)
-    except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise Invalid(f"{path} cannot be read: {reason}.") from error
 
 
 def judge(document: Document, profiles: Sequence[str], context: Context) -> Verdict:

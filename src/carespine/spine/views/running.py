@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from carespine.fhir import codec, sql_on_fhir
+from carespine.fhir.documents import documents
 from carespine.fhir.sql_on_fhir import outputs
 from carespine.kernel.errors import CarespineError, Invalid, Unprocessable
 from carespine.security.actor import ADMINISTRATION
-from carespine.spine.loading import documents
 from carespine.spine.views.parts import Made, Progress, Task, run_part, written
 from carespine.storage import tables
 

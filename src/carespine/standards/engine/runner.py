@@ -13,6 +13,7 @@ from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -85,6 +86,7 @@ async def run(plan: Plan) -> Report:
     """Run the plan's checks. Raises NothingAnswers, RefusedAddress or Misconfigured where none could be
     run.
     """
+    _demand_address(plan.base_url)
     checks, profile = plan.checks(), catalogue.profile(plan.profile)
     begun, evidence = _begun(plan)
     done = {result.check for result in begun.results}
@@ -184,8 +186,41 @@ async def _first_answer(session: Session) -> dict[str, Any]:
             raise
         except httpx.TransportError as error:
             lost.append(error)
-    told = f"nothing answers at {session.base_url} ({type(lost[-1]).__name__})"
-    raise NothingAnswers(told) from lost[-1]
+    raise NothingAnswers(f"nothing answers at {session.base_url}: {_why(lost[-1])}") from lost[-1]
+
+
+def _demand_address(url: str) -> None:
+    """Raise Misconfigured where this is no address of a service on the web."""
+    try:
+        parts = urlsplit(url)
+        is_one = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_one = False
+    if not is_one:
+        raise Misconfigured(
+            f"{url!r} is no address of a service; write it as https://example.nhs.uk or with http://."
+        )
+
+
+def _why(error: httpx.TransportError) -> str:
+    """Why there was no answer, in words."""
+    match error:
+        case httpx.ConnectTimeout():
+            return "no connection came about in time"
+        case httpx.ConnectError() if isinstance(_root(error), ssl.SSLError):
+            return f"TLS could not be agreed on ({_root(error)})"
+        case httpx.ConnectError():
+            return "the name is unknown, or nobody listens there"
+        case httpx.TimeoutException():
+            return "the answer did not come in time"
+        case httpx.RemoteProtocolError():
+            return "what answers there does not speak HTTP as it should"
+    return "the connection broke off"
+
+
+def _root(error: BaseException) -> BaseException:
+    cause = error.__cause__ or error.__context__
+    return error if cause is None else _root(cause)
 
 
 async def _discover(session: Session) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from validation_cases import Mutant, all_generated, minimal
-from validation_faults import BASES, INVARIANTS, RULES
+from validation_faults import BASES, INVARIANTS, RULES, UNBREAKABLE
 
-from carespine.fhir import definitions
+from carespine.fhir import conformance, definitions
 from carespine.fhir.validation import validate
 
 GENERATED = all_generated()
@@ -16,6 +16,17 @@ def test_the_pack_is_as_large_as_it_says() -> None:
     assert len(GENERATED) >= 500
     assert len(INVARIANTS) >= 150
     assert len(RULES) >= 50
+
+
+def test_every_constraint_of_r4_is_broken_by_a_fault_or_cannot_be() -> None:
+    keys = set()
+    for url in conformance.urls("StructureDefinition"):
+        tree = conformance.read("StructureDefinition", url) or {}
+        if tree.get("derivation") != "constraint":
+            rows = tree["snapshot"]["element"]
+            keys |= {each["key"] for row in rows for each in row.get("constraint", ())}
+    assert len(keys) > 230
+    assert keys - {mutant.rule for mutant in [*INVARIANTS, *RULES, *GENERATED]} == set(UNBREAKABLE)
 
 
 @pytest.mark.parametrize("name", definitions.resource_types())

@@ -82,7 +82,19 @@ def snapshot(*rows: dict[str, Any], **members: Any) -> dict[str, Any]:
     return {**_SD, "snapshot": {"element": full}, **members}
 
 
+def differential(*rows: dict[str, Any], **members: Any) -> dict[str, Any]:
+    return {**_SD, "differential": {"element": list(rows)}, **members}
+
+
+def scope(code: str) -> dict[str, Any]:
+    """R4's rules for kinds of consent name a system that it never gave a name."""
+    return {"policyRule": CONCEPT, "scope": {"coding": [{"system": "something", "code": code}]}}
+
+
 _ROOT = {"id": "Patient", "path": "Patient"}
+_OF_HL7 = {"url": f"{FHIR}/StructureDefinition/x"}
+_LOGICAL = {"kind": "logical", "type": "http://example.org/L", "derivation": "specialization", "abstract": False,
+            "baseDefinition": f"{FHIR}/StructureDefinition/Element"}  # fmt: skip
 _ELEMENT = "differential.element[1]"
 
 INVARIANTS: list[Mutant] = [
@@ -225,6 +237,10 @@ INVARIANTS: list[Mutant] = [
     invariant("inv-1", "Parameters", "parameter[0]", text=None, parameter=[{"name": "p"}]),
     invariant("pat-1", "Patient", "contact[0]", contact=[{"gender": "male"}]),
     invariant("ppc-1", "Consent", policyRule=None),
+    invariant("ppc-2", "Consent", **scope("patient-privacy")),
+    invariant("ppc-3", "Consent", **scope("research")),
+    invariant("ppc-4", "Consent", **scope("adr")),
+    invariant("ppc-5", "Consent", **scope("treatment")),
     invariant("prr-1", "ServiceRequest", orderDetail=[CONCEPT]),
     invariant("qrs-1", "QuestionnaireResponse", "item[0]",
               item=[{"linkId": "1", "answer": [{"valueString": "x"}], "item": [{"linkId": "2"}]}]),
@@ -275,6 +291,17 @@ INVARIANTS: list[Mutant] = [
               **action("setup", **{"assert": {"warningOnly": False, "compareToSourceId": "x"}})),
     invariant("tst-12", "TestScript", "setup.action[0].assert",
               **action("setup", **{"assert": {"warningOnly": False, "direction": "request", "response": "okay"}})),
+    invariant("tst-2", "TestScript", "test[0].action[0]", test=[action("x", operation={
+        "encodeRequestUrl": False, "sourceId": "a"}, **{"assert": {"warningOnly": False, "response": "okay"}})["x"]]),
+    invariant("tst-6", "TestScript", "test[0].action[0].assert", test=[
+        action("x", **{"assert": {"warningOnly": False, "response": "okay", "resource": "Patient"}})["x"]]),
+    invariant("tst-8", "TestScript", "test[0].action[0].operation", test=[
+        action("x", operation={"encodeRequestUrl": False})["x"]]),
+    invariant("tst-9", "TestScript", "teardown.action[0].operation", **action("teardown", operation={"encodeRequestUrl": False})),
+    invariant("tst-11", "TestScript", "test[0].action[0].assert", test=[
+        action("x", **{"assert": {"warningOnly": False, "response": "okay", "compareToSourceId": "x"}})["x"]]),
+    invariant("tst-13", "TestScript", "test[0].action[0].assert", test=[
+        action("x", **{"assert": {"warningOnly": False, "response": "okay", "direction": "request"}})["x"]]),
     invariant("vsd-1", "ValueSet", "compose.include[0]", compose={"include": [{"version": "1"}]}),
     invariant("vsd-2", "ValueSet", "compose.include[0]",
               compose={"include": [{"valueSet": ["http://x"], "concept": [{"code": "x"}]}]}),
@@ -302,6 +329,10 @@ INVARIANTS: list[Mutant] = [
     invariant("eld-16", "StructureDefinition", _ELEMENT, **element(sliceName="a b")),
     invariant("eld-17", "StructureDefinition", f"{_ELEMENT}.type[0]", **element(type=[{"code": "HumanName", "targetProfile": ["http://x"]}])),
     invariant("eld-18", "StructureDefinition", _ELEMENT, **element(isModifier=True)),
+    invariant("eld-19", "StructureDefinition", "differential.element[0]",
+              **differential({"id": "x", "path": "@"}, **_LOGICAL)),
+    invariant("eld-20", "StructureDefinition", "differential.element[0]", "warning",
+              **differential({"id": "x", "path": "1"}, **_LOGICAL)),
     invariant("eld-21", "StructureDefinition", f"{_ELEMENT}.constraint[0]", "warning",
               **element(constraint=[{"key": "a", "severity": "error", "human": "x"}])),
     invariant("eld-22", "StructureDefinition", _ELEMENT, **element(sliceIsConstraining=True)),
@@ -314,19 +345,37 @@ INVARIANTS: list[Mutant] = [
     invariant("sdf-5", "StructureDefinition", **{**_SD, "type": "Extension", "differential": {"element": [
         {"id": "Extension", "path": "Extension"}]}}),
     invariant("sdf-6", "StructureDefinition", **_SD),
+    invariant("sdf-8", "StructureDefinition", "snapshot", **snapshot(_ROOT, {"id": "Group.name", "path": "Group.name"})),
+    invariant("sdf-8a", "StructureDefinition", "differential", **differential(_ROOT, {"id": "Group.name", "path": "Group.name"})),
     invariant("sdf-8b", "StructureDefinition", "snapshot",
               **{**_SD, "snapshot": {"element": [{**_ROOT, "definition": "x", "min": 0, "max": "*"}]}}),
+    invariant("sdf-9", "StructureDefinition", **differential({**_ROOT, "label": "x"})),
     invariant("sdf-10", "StructureDefinition", "snapshot.element[1]", **snapshot(_ROOT,
               {"id": "Patient.a", "path": "Patient.a", "binding": {"strength": "required"}})),
     invariant("sdf-11", "StructureDefinition", **snapshot({"id": "Group", "path": "Group"})),
+    invariant("sdf-14", "StructureDefinition", **differential(_ROOT, {"path": "Patient.name"})),
+    invariant("sdf-15", "StructureDefinition", **snapshot({**_ROOT, "type": [{"code": "Patient"}]})),
+    invariant("sdf-15a", "StructureDefinition", **differential({**_ROOT, "type": [{"code": "Patient"}]})),
     invariant("sdf-16", "StructureDefinition", **snapshot(_ROOT, {"id": "Patient", "path": "Patient.a"})),
     invariant("sdf-17", "StructureDefinition", **{**_SD, "differential": {"element": [_ROOT, {**_ROOT, "path": "Patient.a"}]}}),
     invariant("sdf-18", "StructureDefinition", **element(), contextInvariant=["true"]),
+    invariant("sdf-19", "StructureDefinition", **_OF_HL7, **element(type=[{"code": "Human-Name"}])),
     invariant("sdf-20", "StructureDefinition", "differential", **{**_SD, "differential": {"element": [
         {**_ROOT, "slicing": {"rules": "open", "description": "x"}}]}}),
     invariant("sdf-21", "StructureDefinition", **element(defaultValueCode="x")),
+    invariant("sdf-22", "StructureDefinition", **_OF_HL7, **element(defaultValueCode="x")),
     invariant("sdf-23", "StructureDefinition", **{**_SD, "differential": {"element": [{**_ROOT, "sliceName": "x"}]}}),
 ]  # fmt: skip
+
+# Constraints of R4 that no resource can break, with the reason.
+UNBREAKABLE = {
+    "cid-0": "a ChargeItemDefinition has no name",
+    "eld-11": "its select() gives something, true or false, for every type",
+    "ele-1": "an empty element is a fault of the structure",
+    "inv-0": "of MetadataResource, a pattern without resources",
+    "inv-2": "of Event, a pattern without resources",
+    "tst-4": "both elements are required",
+}
 
 # --- other rules, on valid resources -----------------------------------------------------------------
 

@@ -110,7 +110,7 @@ def _members(owner: str) -> dict[str, Member]:
 def _element_checks(owner: str, element: Element, type_name: str) -> list[Check]:
     row = _row(f"{owner}.{element.name}[x]" if element.choice else f"{owner}.{element.name}")
     checks: list[Check] = []
-    if not type_name.startswith(f"{owner}.") and "contentReference" not in row:
+    if not type_name.startswith(f"{owner}."):
         of_type = {each["key"] for each in _row(type_name).get("constraint", ())}
         own = [each for each in row.get("constraint", ()) if each["key"] not in of_type]
         checks.extend(rule.check for rule in invariants(own, type_name))

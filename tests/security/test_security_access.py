@@ -370,7 +370,9 @@ async def test_an_app_names_the_version_it_replaces_also_within_a_transaction(se
         return {"resourceType": "Bundle", "type": "transaction", "entry": [entry]}
 
     assert (await server.ask(BAND, "PUT", "Observation/ann-bp", tree)).status == 412
+    assert (await server.ask(BAND, "PUT", "Observation/ann-bp", tree, {"if-match": "*"})).status == 412
     assert (await server.ask(BAND, "POST", "", sent())).status == 412
+    assert (await server.ask(BAND, "POST", "", sent(ifMatch="*"))).status == 412
     assert (await server.ask(BAND, "POST", "", sent(ifMatch='W/"1"'))).status == 200
     assert (await server.ask(GP, "PUT", "Observation/ann-bp", tree)).status == 200
 

@@ -167,6 +167,15 @@ CASES = (
         PATIENT,
         {"if-match": 'W/"1"'},
     ),
+    Case("update", "If-Match: * replaces only", "PUT Patient/{x}", 200, PATIENT, {"if-match": "*"}),
+    Case(
+        "update",
+        "If-Match: * does not create",
+        "PUT Patient/{x}-never",
+        412,
+        {**PATIENT, "id": "{x}-never"},
+        {"if-match": "*"},
+    ),
     Case("update", "If-None-Match: * creates only", "PUT Patient/{x}", 412, PATIENT, {"if-none-match": "*"}),
     Case(
         "update",

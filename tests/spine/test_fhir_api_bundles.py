@@ -287,6 +287,7 @@ async def test_entries_are_done_in_the_order_of_r4_whatever_theirs_is(server: Se
         entry("PUT", "Patient/kept", patient(id="kept"), ifMatch='W/"7"'),
         entry("PUT", "Patient/none", patient(id="none"), ifMatch='W/"1"'),
         entry("PUT", "Patient/kept", patient(id="kept"), ifMatch="1"),
+        entry("PUT", "Patient/none", patient(id="none"), ifMatch="*"),
         entry("DELETE", "Patient/kept", ifMatch='W/"7"'),
         entry("GET", "Patient/none"),
         entry("GET", "Nonsense/1"),

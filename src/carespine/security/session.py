@@ -16,7 +16,7 @@ from carespine.security.bulk import BulkReading
 from carespine.security.expunging import Expunging
 from carespine.security.reading import Reading, SearchResult
 from carespine.security.subscribing import Hearing
-from carespine.security.writing import NAME_THE_VERSION, Writing
+from carespine.security.writing import NAME_THE_VERSION, NAMES_NO_VERSION, Writing
 from carespine.storage.terminology.library import StoredLibrary
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Session(Reading, BulkReading, Hearing, Expunging, Writing):
         await self.hold([(resource_type, resource_id)])
         current = await self.read_stored(resource_type, resource_id)
         self._match(current, if_match, f"{resource_type}/{resource_id}")
-        if demand_match and if_match is None:
+        if demand_match and if_match in NAMES_NO_VERSION:
             raise PreconditionFailed(NAME_THE_VERSION)
         return current
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from carespine.security.validating import Validator
 
 
+# If-Match: *, whatever version there is (RFC 9110, 13.1.1). Versions begin at 1.
+ANY_VERSION = 0
+NAMES_NO_VERSION = (None, ANY_VERSION)
 NAME_THE_VERSION = "An update must name the version it replaces: send If-Match with its ETag."
 
 
@@ -48,7 +51,7 @@ class Writing(Reach):
     ) -> dict[str, Any]:
         """Replace a resource, or create it under the id it brings.
 
-        `if_match` is the version to replace; `demand_match` refuses to replace one without naming it.
+        `if_match` is the version to replace, or ANY_VERSION; `demand_match` refuses to replace one without naming it.
         """
         resource_type, resource_id = tree["resourceType"], tree.get("id")
         if not isinstance(resource_id, str) or not is_fhir_id(resource_id):
@@ -60,7 +63,7 @@ class Writing(Reach):
         self._demand(resource_type, "u" if exists else "c", "update", what=what)
         self._match(visible.get((resource_type, resource_id)), if_match, what)
         self._demand_nothing_hidden(found, visible)
-        if exists and demand_match and if_match is None:
+        if exists and demand_match and if_match in NAMES_NO_VERSION:
             raise PreconditionFailed(NAME_THE_VERSION)
         await self._write([tree], found, interaction="u" if exists else "c", checked=checked)
         return await self._last(tree)
@@ -134,7 +137,9 @@ class Writing(Reach):
             self._demand(identity[0], "u" if identity in visible else "c", "update", what="/".join(identity))
             self._match(visible.get(identity), version, "/".join(identity))
         self._demand_nothing_hidden(found, visible)
-        if demand_match and any(not item.deleted for key, item in found.items() if key not in matches):
+        if demand_match and any(
+            not item.deleted for key, item in found.items() if matches.get(key) in NAMES_NO_VERSION
+        ):
             raise PreconditionFailed(NAME_THE_VERSION)
         changed = [
             tree
@@ -241,8 +246,9 @@ class Writing(Reach):
         if if_match is None:
             return
         if current is None or current.deleted:
-            raise PreconditionFailed(f"If-Match names version {if_match}, but there is no {what}.")
-        if current.version != if_match:
+            wanted = "any version" if if_match == ANY_VERSION else f"version {if_match}"
+            raise PreconditionFailed(f"If-Match asks for {wanted}, but there is no {what}.")
+        if if_match not in (current.version, ANY_VERSION):
             raise PreconditionFailed(
                 f"{what} has changed: it is at version {current.version}, not {if_match}. Read it again first."
             )

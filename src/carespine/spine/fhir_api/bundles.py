@@ -16,6 +16,7 @@ from carespine.fhir import codec, definitions
 from carespine.kernel.clock import fhir_instant
 from carespine.kernel.errors import CarespineError, Invalid, NotAllowed, NotFound, PreconditionFailed
 from carespine.kernel.ids import is_fhir_id, new_id
+from carespine.security.writing import ANY_VERSION
 from carespine.spine.fhir_api import answer, links
 from carespine.spine.fhir_api.answer import Answer
 from carespine.spine.fhir_api.interactions import matching
@@ -289,10 +290,12 @@ def _if_match(entry: _Entry) -> int | None:
     text = entry.request.get("ifMatch")
     if text is None:
         return None
+    if text == "*":
+        return ANY_VERSION
     found = _ETAG.fullmatch(text)
     if not found:
         raise Invalid(
-            'ifMatch must name one version, like W/"3".', expression=f"{entry.where}.request.ifMatch"
+            'ifMatch must name one version, like W/"3", or be *.', expression=f"{entry.where}.request.ifMatch"
         )
     return int(found[1])
 

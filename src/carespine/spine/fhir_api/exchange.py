@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from carespine.kernel.errors import CarespineError, Invalid
 from carespine.security.actor import Actor
+from carespine.security.writing import ANY_VERSION
 
 _ETAG = re.compile(r'(?:W/)?"([0-9]{1,9})"')
 JSON_WORDS = frozenset(
@@ -62,8 +63,9 @@ class Exchange:
         return frozenset(part.strip().replace('"', "") for part in re.split("[,;]", given) if part.strip())
 
     def if_match(self) -> int | None:
-        """The version that If-Match names; raises Invalid where it is not a version's ETag."""
-        return _version(self.headers.get("if-match"), "If-Match")
+        """The version that If-Match names, or ANY_VERSION; raises Invalid where it is neither an ETag nor `*`."""
+        value = self.headers.get("if-match")
+        return ANY_VERSION if value is not None and value.strip() == "*" else _version(value, "If-Match")
 
     def has(self, version: int) -> bool:
         """Whether If-None-Match says that the client has this version already."""
@@ -138,5 +140,5 @@ def _version(value: str | None, name: str) -> int | None:
         return None
     found = _ETAG.fullmatch(value.strip())
     if not found:
-        raise Invalid(f'{name} must name one version, like W/"3".')
+        raise Invalid(f'{name} must name one version, like W/"3", or be *.')
     return int(found[1])

@@ -362,10 +362,25 @@ CASES = [
     ),
     Case(
         "%rowIndex",
-        "Is 0 at the top, and null in a row of nulls",
-        [columns(i="%rowIndex"), {"forEachOrNull": "contact", **columns(j="%rowIndex")}],
-        [(0, 0), (0, None)],
+        "Is 0 at the top, and in a row of nulls",
+        [columns(i="%rowIndex"), {"forEachOrNull": "contact", **columns(j="%rowIndex", k="gender")}],
+        [(0, 0, None), (0, 0, None)],
         [ANN, BEN],
+    ),
+    Case(
+        "%rowIndex",
+        "Can be reckoned with in a row of nulls; an iteration within it has no place",
+        [
+            {
+                "forEachOrNull": "contact",
+                **columns(
+                    line="%rowIndex + 1", name="name.family", all="name.family & '-' & %rowIndex.toString()"
+                ),
+                "select": [columns(same="%rowIndex"), {"forEach": "telecom", **columns(inner="%rowIndex")}],
+            }
+        ],
+        [(1, None, "-0", 0, None)],
+        [BEN],
     ),
     _one("getResourceKey()", "The key of the resource", "getResourceKey()", "ann"),
     _one(

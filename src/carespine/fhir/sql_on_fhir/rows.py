@@ -26,6 +26,8 @@ _MOST_AT_ONCE = 100_000
 # From a node, the variables and its place in the iteration around it to rows.
 Maker = Callable[[Node, Environment, int], list[Row]]
 Getter = Callable[[Node, Environment, int], Any]
+# An element that holds nothing.
+_NOTHING: Node = ({}, fhir_type("Element"), None)
 # Ours: how deep `repeat` follows.
 _DEEPEST = 100
 
@@ -87,22 +89,33 @@ class Rows:
         """`type_name` is the type of what is at hand, where it is known beforehand."""
         if select.each is not None:
             inner = self._parts(select, quick.type_at(select.each, type_name))
-            return self._for_each(select, inner, len(select.names()))
+            return self._for_each(select, inner)
         if select.repeat:
             return self._repeated(select, self._parts(select, None))
         return self._parts(select, type_name)
 
-    def _for_each(self, select: Select, inner: Maker, width: int) -> Maker:
+    def _for_each(self, select: Select, inner: Maker) -> Maker:
         found = self._nodes(select.each or "")
-        nothing = [(None,) * width] if select.or_null else []
+        blank = self._blanks(select) if select.or_null else []
 
         def make(node: Node, environment: Environment, index: int) -> list[Row]:
             nodes = found(node, environment, index)
             if not nodes:
-                return nothing
+                return [tuple([get(_NOTHING, environment, 0) for get in blank])] if blank else []
             return [row for place, each in enumerate(nodes) for row in inner(each, environment, place)]
 
         return make
+
+    def _blanks(self, select: Select) -> list[Getter]:
+        """What stands in the columns of an iteration over nothing: null, but where they tell the place, which is 0."""
+        getters = [
+            self._getter(column) if "rowIndex" in column.path else (lambda *_: None)
+            for column in select.columns
+        ]
+        for part in (*select.selects, *select.union[:1]):
+            iterates = part.repeat or (part.each is not None and not part.or_null)
+            getters += [lambda *_: None] * len(part.names()) if iterates else self._blanks(part)
+        return getters
 
     def _repeated(self, select: Select, inner: Maker) -> Maker:
         paths = [self._nodes(path) for path in select.repeat]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from view_cases import ANN, BEN, CASES, PEOPLE, Case, columns
 
 from carespine.fhir import json_text, sql_on_fhir
-from carespine.fhir.sql_on_fhir import decoding, outputs
+from carespine.fhir.sql_on_fhir import decoding, outputs, straight
 from carespine.fhir.sql_on_fhir.rows import Rows
 from carespine.kernel.errors import CarespineError, Invalid, Unprocessable
 
@@ -32,6 +32,7 @@ def test_views_give_the_rows_that_their_spec_table_says(case: Case) -> None:
     for trees, quickly in ((case.resources, False), (case.resources, True), (pruned, True)):
         assert list(Rows(view, quickly=quickly).of_all(trees)) == case.rows
         assert Rows(view, quickly=quickly).table(trees) == case.rows
+    assert straight.Bodies(view).table([json_text.write(tree) for tree in case.resources]) == case.rows
 
 
 @pytest.mark.parametrize(
@@ -113,12 +114,14 @@ def test_the_quick_way_over_pruned_json_gives_what_fhirpath_gives(
     for each_view in (view, plainest):
         decode, quick, slow = decoding.decoder(each_view), Rows(each_view), Rows(each_view, quickly=False)
         for tree in patients:
-            assert _outcome(quick, decode(json_text.write(tree))) == _outcome(slow, tree)
+            body, told = json_text.write(tree), _outcome(slow.table, tree)
+            assert _outcome(quick.table, decode(body)) == told
+            assert _outcome(straight.Bodies(each_view).table, body) == told
 
 
-def _outcome(rows: Rows, tree: dict[str, Any]) -> Any:
+def _outcome(table: Any, resource: Any) -> Any:
     try:
-        return rows.table([tree])
+        return table([resource])
     except Unprocessable as error:
         return error.message
 

@@ -14,7 +14,7 @@ import pytest
 from api import Server, fresh_database, serving
 from pyarrow import parquet
 
-from carespine.kernel.errors import Invalid
+from carespine.kernel.errors import Invalid, Unprocessable
 from carespine.security.actor import Actor, system_job
 from carespine.spine.views import apart, parts, running
 from carespine.storage.embedded import EmbeddedPostgres
@@ -195,6 +195,16 @@ async def test_a_table_in_bulk_is_the_same_in_one_process_and_in_several(
         assert contents[0] == contents[1]
     trail = [event for event in await server.events() if event.get("outcomeDesc") == "view people"]
     assert len(trail) >= 3
+
+
+async def test_what_another_process_refuses_is_refused(filled: tuple[Server, str], tmp_path: Path) -> None:
+    server, url = filled
+    view = {**PEOPLE, "select": [columns(it="iif(id = 'ben', 1 | 2, 1)")]}
+    for jobs in (1, 2):  # of two, the second has ben
+        with pytest.raises(Unprocessable, match="2 values for one row"):
+            await running.over_stored(
+                server.platform.door, system_job("view"), view, url, tmp_path / "out", "csv", jobs=jobs
+            )
 
 
 def test_files_are_read_as_bundles_and_lines_and_faulty_ones_are_named(tmp_path: Path) -> None:

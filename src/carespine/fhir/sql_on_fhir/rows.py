@@ -44,6 +44,11 @@ class Rows:
         self._environment = Environment(variables=view.constants)
         self._one_row = self._plainest()
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether the view is columns of a resource side by side, without conditions: one row for each resource."""
+        return self._one_row is not None
+
     def table(self, trees: Sequence[dict[str, Any]]) -> list[Row]:
         """The rows of many resources."""
         if self._one_row is None:

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from carespine.fhir import codec, json_text, sql_on_fhir
-from carespine.fhir.sql_on_fhir import decoding, outputs
+from carespine.fhir.sql_on_fhir import outputs, straight
 from carespine.fhir.sql_on_fhir.rows import Row, Rows
 from carespine.kernel.errors import CarespineError, Unprocessable
 
@@ -31,11 +31,11 @@ class _Table:
     def __init__(self, view: bytes, form: str, header: bool) -> None:
         self.view = sql_on_fhir.read(json_text.read(view))
         self.form, self.header = form, header
-        self.rows, self.decode = Rows(self.view), decoding.decoder(self.view)
+        self.rows, self.stored = Rows(self.view), straight.Bodies(self.view)
         self.found: list[Row] = []
 
     def bodies(self, page: list[bytes]) -> int:
-        self.found += self.rows.table([self.decode(body) for body in page])
+        self.found += self.stored.table(page)
         return len(self.found)
 
     def trees(self, sent: list[bytes]) -> int:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from carespine.fhir import codec, sql_on_fhir
 from carespine.fhir.documents import documents
 from carespine.fhir.sql_on_fhir import outputs
 from carespine.kernel.errors import CarespineError, Invalid, Unprocessable
 from carespine.security.actor import ADMINISTRATION
+from carespine.spine.views import child, parts
 from carespine.spine.views.parts import Made, Progress, Task, run_part, written
 from carespine.storage import tables
 
@@ -29,7 +30,7 @@ def over_files(
     """The table of the resources in files (bundles, NDJSON, gzip of either); raises Invalid, with its place, for a
     document that is not R4."""
     view = sql_on_fhir.read(definition)
-    return written(sql_on_fhir.Rows(view), _in_files(paths), outputs.writer(view, form), out, progress)
+    return written(sql_on_fhir.Rows(view).table, _in_files(paths), outputs.writer(view, form), out, progress)
 
 
 async def over_stored(
@@ -42,24 +43,45 @@ async def over_stored(
     view = sql_on_fhir.read(definition)
     outputs.writer(view, form)
     async with door.enter(actor, purpose=ADMINISTRATION) as session:
-        parts = await tables.parts(session.tx, view.resource, jobs)
+        shares = await tables.parts(session.tx, view.resource, jobs)
         await session.tabulated(view.resource, what=f"view {view.name}")
     with tempfile.TemporaryDirectory(dir=out.parent) as folder:
         tasks = [
             Task(definition, url, part, Path(folder) / f"{number}.{form}", form, number == 0)
-            for number, part in enumerate(parts)
+            for number, part in enumerate(shares)
         ]
-        if len(tasks) == 1:
-            made = [run_part(tasks[0])]
-        else:
-            context = multiprocessing.get_context("spawn")
-            with ProcessPoolExecutor(len(tasks), mp_context=context) as pool:
-                made = list(pool.map(run_part, tasks))
+        made = _side_by_side(tasks)
         if fault := next((item for item in made if isinstance(item, str)), None):
             raise Unprocessable(fault)
         _join([task.out for task in tasks], out, form)
     counts = [item for item in made if isinstance(item, Made)]
     return Made(sum(item.resources for item in counts), sum(item.rows for item in counts))
+
+
+def _side_by_side(tasks: list[Task]) -> list[Made | str]:
+    """Run the parts: the first here, each other in a process of its own. A refusal comes as its sentence."""
+    others: list[subprocess.Popen[bytes]] = []
+    try:
+        for task in tasks[1:]:
+            command = [sys.executable, "-m", parts.__name__]
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603
+            others.append(process)
+            child.write(cast("Any", process.stdin), task.message())
+        return [run_part(tasks[0]), *map(_answer, others)]
+    finally:
+        for process in others:
+            process.kill()
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    pipe.close()
+
+
+def _answer(process: subprocess.Popen[bytes]) -> Made | str:
+    answer = child.read(cast("Any", process.stdout))
+    if answer is None:
+        raise RuntimeError(f"A process that made a part of a table ended by itself, with {process.wait()}.")
+    return Made(*answer[1:]) if answer[0] == "made" else str(answer[1])
 
 
 def _in_files(paths: Iterable[Path]) -> Iterator[dict[str, Any]]:

@@ -176,6 +176,19 @@ def _in_system(parameter: str, says: str, request: Tree, expected: Any) -> Case:
     return Case("CodeSystem/$validate-code", parameter, says, request, expected)
 
 
+_SHADES: Tree = {
+    "resourceType": "CodeSystem",
+    "url": "urn:shades",
+    "status": "active",
+    "content": "complete",
+    "concept": [{"code": "teal", "display": "Teal"}],
+}
+_SHADED: Tree = {
+    "resourceType": "ValueSet",
+    "url": "urn:sent",
+    "status": "active",
+    "compose": {"include": [{"system": "urn:shades"}]},
+}
 _WHOLE = "red(crimson scarlet) blue(navy) mauve any"
 CASES = [
     _expand("url", "A whole system, as its hierarchy", "all", _WHOLE),
@@ -268,29 +281,56 @@ CASES = [
     _filtered("An unknown property is refused", "taste", "=", "sweet", (422, "no property")),
     _filtered("An unknown code is refused", "concept", "is-a", "green", (422, "does not have")),
     _filtered("A pattern that could take for ever is refused", "code", "regex", "(a+)+b", (422, "repeats")),
+    _expand(
+        "tx-resource",
+        "What is sent counts for this request",
+        "picked",
+        "red",
+        **{
+            "tx-resource": [
+                {
+                    **_SHADED,
+                    "url": f"{SET}/picked",
+                    "compose": {"include": [{"system": COLOURS, "concept": [{"code": "red"}]}]},
+                }
+            ]
+        },
+    ),
     _in_set(
         "code, system",
         "In the set",
         {"url": f"{SET}/reds", "system": COLOURS, "code": "crimson"},
-        {"result": True, "display": "Crimson red"},
+        {
+            "result": True,
+            "display": "Crimson red",
+            "code": "crimson",
+            "system": COLOURS,
+            "version": "2",
+            "issue": None,
+        },
     ),
     _in_set(
         "code, system",
         "Not in the set",
         {"url": f"{SET}/reds", "system": COLOURS, "code": "navy"},
-        {"result": False},
+        {"result": False, "issue": "error not-in-vs code"},
     ),
     _in_set(
         "code, system",
         "No code of the system",
         {"url": f"{SET}/reds", "system": COLOURS, "code": "green"},
-        {"result": False, "message": "Nor is it a code"},
+        {"result": False, "message": "Nor is it a code", "issue": "error invalid-code code"},
     ),
     _in_set(
         "code, system",
         "An unknown system",
         {"url": f"{SET}/reds", "system": "urn:x", "code": "red"},
-        {"result": False, "message": "not known here"},
+        {
+            "result": False,
+            "message": "not known here",
+            "issue": "error not-found code",
+            "x-caused-by-unknown-system": "urn:x",
+        },
     ),
     _in_set(
         "code",
@@ -433,6 +473,34 @@ CASES = [
             "code": "km",
         },
         {"result": True},
+    ),
+    _in_set(
+        "lenient-display-validation",
+        "A wrong display is only a warning",
+        {
+            "url": f"{SET}/reds",
+            "coding": {"system": COLOURS, "code": "red", "display": "Green"},
+            "lenient-display-validation": True,
+        },
+        {"result": True, "display": "Red", "issue": "warning invalid-display Coding.display"},
+    ),
+    _in_set(
+        "tx-resource",
+        "What is sent counts for this request",
+        {"url": "urn:sent", "system": "urn:shades", "code": "teal", "tx-resource": [_SHADES, _SHADED]},
+        {"result": True, "display": "Teal"},
+    ),
+    _in_set(
+        "tx-resource",
+        "Supplements are refused",
+        {"url": f"{SET}/reds", "code": "red", "tx-resource": [{**_SHADES, "content": "supplement"}]},
+        (422, "Supplements"),
+    ),
+    _in_set(
+        "tx-resource",
+        "Nothing else can be sent",
+        {"url": f"{SET}/reds", "code": "red", "tx-resource": [{"resourceType": "Patient"}]},
+        (400, "with a url"),
     ),
     _in_system(
         "url, code",

@@ -23,7 +23,9 @@ def request_of(case: Case) -> Request:
     """The request; a list in a case is a parameter that is given several times, unless it holds parts."""
     given = []
     for name, value in case.request.items():
-        repeated = isinstance(value, list) and all(isinstance(item, str) for item in value)
+        repeated = isinstance(value, list) and (
+            name == "tx-resource" or all(isinstance(item, str) for item in value)
+        )
         given += [(name, item) for item in value] if repeated else [(name, value)]
     return Request(tuple(given))
 
@@ -51,8 +53,14 @@ def outputs(tree: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     listed: dict[str, list[str]] = {}
     for item in tree["parameter"]:
-        if "part" not in item:
+        if item["name"] == "issues":
+            (issue,) = item["resource"]["issue"]
+            found["issue"] = (
+                f"{issue['severity']} {issue['details']['coding'][0]['code']} {issue['expression'][0]}"
+            )
+        elif "part" not in item:
             found[item["name"]] = next(item[key] for key in item if key.startswith("value"))
+        if "part" not in item:
             continue
         parts = {
             part["name"]: next((part[k] for k in part if k.startswith("value")), None)
@@ -100,6 +108,7 @@ def test_an_expansion_says_its_total_its_page_and_what_was_asked() -> None:
         "offset": 4,
         "activeOnly": True,
         "version": f"{COLOURS}|2",
+        "used-codesystem": f"{COLOURS}|2",
     }
 
 

@@ -62,6 +62,22 @@ async def test_the_operations_answer_get_and_post_on_the_type_and_on_an_instance
     assert [codes(reply.json()) for reply in (by_url, by_id, posted, alone)] == [["navy", "red"]] * 4
 
 
+async def test_what_is_sent_with_a_request_counts_for_that_request_alone(
+    painted: tuple[Server, Server],
+) -> None:
+    sent = {
+        "resourceType": "ValueSet",
+        "url": f"{SET}/picked",
+        "status": "active",
+        "compose": {"include": [{"system": COLOURS, "concept": [{"code": "blue"}]}]},
+    }
+    body = parameters(url_uri=f"{SET}/picked")
+    with_sent = {**body, "parameter": [*body["parameter"], {"name": "tx-resource", "resource": sent}]}
+    server, _ = painted
+    answers = [await server.post("ValueSet/$expand", each) for each in (body, with_sent, body)]
+    assert [codes(answer.json()) for answer in answers] == [["navy", "red"], ["blue"], ["navy", "red"]]
+
+
 @pytest.mark.parametrize(
     ("url", "name", "value"),
     [

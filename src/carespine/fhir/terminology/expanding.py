@@ -235,6 +235,10 @@ def _bare(value_set: Tree, *, with_definition: bool) -> Tree:
     return {name: value for name, value in value_set.items() if name not in left_out}
 
 
-def _versions(used: Iterable[str]) -> list[Tree]:
-    """The versions of what the expansion was made from."""
-    return [{"name": "version", "valueUri": canonical} for canonical in used if "|" in canonical]
+def _versions(used: Iterable[tuple[str, str]]) -> list[Tree]:
+    """What the expansion was made from, by R4's name and by those that say of which kind it is."""
+    canonicals = list(used)
+    return [
+        *({"name": "version", "valueUri": canonical} for canonical, _ in canonicals if "|" in canonical),
+        *({"name": f"used-{kind}", "valueUri": canonical} for canonical, kind in canonicals),
+    ]

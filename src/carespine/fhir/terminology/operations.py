@@ -13,7 +13,8 @@ from carespine.fhir.terminology.requests import Request, asked
 from carespine.fhir.terminology.selection import Selection, Versions, select
 from carespine.fhir.terminology.system import Grammar, System
 from carespine.fhir.terminology.translating import Question
-from carespine.fhir.terminology.validating import Rules
+from carespine.fhir.terminology.trees import TreesLibrary
+from carespine.fhir.terminology.validating import Asked, Rules, Verdict
 from carespine.fhir.terminology.values import split_canonical
 from carespine.kernel import clock
 from carespine.kernel.errors import Invalid, Issue, NotFound, Unprocessable
@@ -27,14 +28,21 @@ _ECHOED = (
     *("filter", "offset", "count", "displayLanguage", "designation", "property", "date", "valueSetVersion"),
     *(*_SWITCHES, "excludePostCoordinated", "exclude-system", *_VERSIONS),
 )
-EXPAND = frozenset({"url", "valueSet", "context", "contextDirection", *_ECHOED})
-_CODE = frozenset({"code", "coding", "codeableConcept", "display", "date", "abstract", "displayLanguage"})
+# Resources that count for one request, as HL7's terminology tests and its validator send them.
+_SENT = "tx-resource"
+EXPAND = frozenset({"url", "valueSet", "context", "contextDirection", _SENT, *_ECHOED})
+_CODE = frozenset(
+    {
+        *("code", "coding", "codeableConcept", "display", "date", "abstract", "displayLanguage"),
+        *("lenient-display-validation", _SENT),
+    }
+)
 VALIDATE_IN_SYSTEM = _CODE | {"url", "codeSystem", "version"}
 VALIDATE_IN_SET = _CODE | {
     *("url", "context", "valueSet", "valueSetVersion", "system", "systemVersion", "inferSystem", *_VERSIONS)
 }
-LOOKUP = frozenset({"code", "system", "version", "coding", "date", "displayLanguage", "property"})
-SUBSUMES = frozenset({"codeA", "codeB", "system", "version", "codingA", "codingB"})
+LOOKUP = frozenset({"code", "system", "version", "coding", "date", "displayLanguage", "property", _SENT})
+SUBSUMES = frozenset({"codeA", "codeB", "system", "version", "codingA", "codingB", _SENT})
 TRANSLATE = frozenset(
     {
         *("url", "conceptMap", "conceptMapVersion", "code", "system", "version", "source", "coding"),
@@ -54,6 +62,7 @@ async def expand(
     """ValueSet/$expand. `instance` is the ValueSet where the operation was called on one."""
     request.only(EXPAND)
     _demand_now(request)
+    library, selecting = _with_sent(library, request, selecting)
     value_set = await _value_set(library, request, instance)
     wanted = expanding.Wanted(
         filter=request.text("filter"),
@@ -79,6 +88,7 @@ async def validate_in_set(
     """ValueSet/$validate-code."""
     request.only(VALIDATE_IN_SET)
     _demand_now(request)
+    library, selecting = _with_sent(library, request, selecting)
     codings = [asked(coding) for coding in request.codings()]
     if any(coding.system is None for coding in codings) and not request.flag("inferSystem", default=True):
         raise Invalid("A code without its system can only be checked where inferSystem is true.")
@@ -90,13 +100,14 @@ async def validate_in_set(
         found = await validating.in_value_set_any(selection, codings, name=name, library=library, rules=rules)
     else:
         found = await validating.in_value_set(selection, codings[0], name=name, library=library, rules=rules)
-    return outcomes.verdict(found.result, found.message, found.display)
+    return outcomes.verdict(found, _place(request, codings, found))
 
 
 async def validate_in_system(library: Library, request: Request, *, instance: Tree | None = None) -> Tree:
     """CodeSystem/$validate-code. A code system that is not known makes the result false, with a message."""
     request.only(VALIDATE_IN_SYSTEM)
     _demand_now(request)
+    library, _ = _with_sent(library, request)
     codings = [asked(coding) for coding in request.codings()]
     given = request.tree("codeSystem", "CodeSystem") or instance
     rules = _rules(request)
@@ -110,20 +121,23 @@ async def validate_in_system(library: Library, request: Request, *, instance: Tr
         named, version = canonical(url, request.text("version") or codings[0].version if codings else None)
         system = await library.system(named, version)
     if system is None:
-        return outcomes.verdict(False, f"The code system {url} is not known here.")
+        text = f"The code system {url} is not known here."
+        return outcomes.verdict(Verdict(False, text, kind="not-found", coding=codings[0], unknown=url))
     if request.has("codeableConcept"):
         found = await validating.in_system_any(system, codings, rules)
     elif codings[0].system not in (None, system.about.url):
-        found = validating.Verdict(False, f"The coding is of {codings[0].system}, not of {system.about.url}.")
+        text = f"The coding is of {codings[0].system}, not of {system.about.url}."
+        found = Verdict(False, text, kind="invalid-data", coding=codings[0])
     else:
         found = await validating.in_system(system, codings[0], rules)
-    return outcomes.verdict(found.result, found.message, found.display)
+    return outcomes.verdict(found, _place(request, codings, found))
 
 
 async def lookup(library: Library, request: Request) -> Tree:
     """CodeSystem/$lookup; NotFound where the system or the code is not known."""
     request.only(LOOKUP)
     _demand_now(request)
+    library, _ = _with_sent(library, request)
     if request.has("codeableConcept"):
         raise Invalid("Give code and system, or coding.")
     coding = request.codings()[0]
@@ -139,6 +153,7 @@ async def lookup(library: Library, request: Request) -> Tree:
 async def subsumes(library: Library, request: Request, *, instance: Tree | None = None) -> Tree:
     """CodeSystem/$subsumes; NotFound where the system or a code is not known."""
     request.only(SUBSUMES)
+    library, _ = _with_sent(library, request)
     left, url, version = _end(request, "A", instance)
     right, other, _ = _end(request, "B", instance)
     if url != other:
@@ -196,7 +211,36 @@ def _demand_now(request: Request) -> None:
 
 
 def _rules(request: Request) -> Rules:
-    return Rules(request.flag("abstract", default=True), request.text("displayLanguage"))
+    return Rules(
+        request.flag("abstract", default=True),
+        request.text("displayLanguage"),
+        request.flag("lenient-display-validation"),
+    )
+
+
+def _with_sent(
+    library: Library, request: Request, selecting: Selecting = select
+) -> tuple[Library, Selecting]:
+    """The library with what was sent for this request in front of it; what was evaluated before does not hold then."""
+    sent = request.trees(_SENT)
+    if not sent:
+        return library, selecting
+    for tree in sent:
+        if tree.get("resourceType") not in ("CodeSystem", "ValueSet", "ConceptMap") or "url" not in tree:
+            raise Invalid(f"A {_SENT} is a CodeSystem, ValueSet or ConceptMap with a url.")
+        if tree.get("content") == "supplement":
+            message = "Supplements of code systems are not supported here."
+            raise Unprocessable(message, issues=[Issue("not-supported", message)])
+    return TreesLibrary(sent, library), select
+
+
+def _place(request: Request, codings: list[Asked], found: Verdict) -> str:
+    """The way to the coding that was judged, within what was sent."""
+    if request.has("codeableConcept"):
+        of = (found.coding.code, found.coding.system) if found.coding else None
+        place = next((n for n, coding in enumerate(codings) if (coding.code, coding.system) == of), 0)
+        return f"CodeableConcept.coding[{place}]."
+    return "Coding." if request.has("coding") else ""
 
 
 def _versions(request: Request) -> Versions:

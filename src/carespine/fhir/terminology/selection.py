@@ -51,12 +51,13 @@ NO_VERSIONS = Versions()
 class Selection:
     """The codes of a value set: each system's codes occur in one segment at most once.
 
-    `unknown` are code systems that nothing is known of; `systems` and `value_sets` are canonicals that were used.
+    `unknown` are code systems that nothing is known of; `used` are the canonicals of what was used, each with its kind:
+    `codesystem` or `valueset`.
     """
 
     segments: tuple[Segment, ...]
     unknown: frozenset[str] = frozenset()
-    used: tuple[str, ...] = ()
+    used: tuple[tuple[str, str], ...] = ()
 
     def of(self, url: str) -> list[Segment]:
         return [segment for segment in self.segments if segment.url == url]
@@ -78,7 +79,7 @@ class _Selecting:
         self._library, self._versions = library, versions
         self._inside: list[str] = []
         self._unknown: set[str] = set()
-        self._used: dict[str, None] = {}
+        self._used: dict[tuple[str, str], None] = {}
 
     async def select(self, value_set: Tree) -> Selection:
         segments = await self._segments(value_set)
@@ -122,7 +123,7 @@ class _Selecting:
         tree = await self._library.value_set(url, version)
         if tree is None:
             raise unknown_value_set(text)
-        self._used[f"{url}|{tree['version']}" if "version" in tree else url] = None
+        self._used[f"{url}|{tree['version']}" if "version" in tree else url, "valueset"] = None
         self._inside.append(url)
         try:
             return await self._segments(tree)
@@ -134,7 +135,7 @@ class _Selecting:
         version = self._versions.of(url, named)
         system = await self._library.system(url, version)
         if system is not None:
-            self._used[system.about.canonical] = None
+            self._used[system.about.canonical, "codesystem"] = None
             version = system.about.version or version
         if "concept" in item:
             return await self._listed(item, url, version, system)

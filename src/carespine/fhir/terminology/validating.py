@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from carespine.fhir.terminology.expanding import display_in
 from carespine.fhir.terminology.library import Library
@@ -26,19 +26,28 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The answer, with a message where there is something to say, and the right display where there is one."""
+    """The answer, with a message where there is something to say, and the right display where there is one.
+
+    `kind` is what the message is about, a code of HL7's tx-issue-type; `coding` is the code that was judged, with the
+    system and version that it was judged by; `unknown` is a code system that had to be known and is not.
+    """
 
     result: bool
     message: str | None = None
     display: str | None = None
+    kind: str | None = None
+    coding: Asked | None = None
+    unknown: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """`abstract` False refuses abstract concepts; `language` is that of the display."""
+    """`abstract` False refuses abstract concepts; `language` is that of the display; a wrong display is only a warning
+    where it is `lenient`."""
 
     abstract: bool = True
     language: str | None = None
+    lenient: bool = False
 
 
 ANY = Rules()
@@ -47,13 +56,16 @@ ANY = Rules()
 async def in_system(system: System | Grammar, asked: Asked, rules: Rules = ANY) -> Verdict:
     """Whether the code is a code of the system."""
     about = system.about
+    coding = Asked(asked.code, about.url, about.version)
     if about.content == "not-present":
-        return Verdict(False, f"The content of the code system {about.url} is not loaded here.")
+        text = f"The content of the code system {about.url} is not loaded here."
+        return Verdict(False, text, kind="not-found", coding=coding, unknown=about.url)
     concept = (await concepts_of(system, [asked.code])).get(asked.code)
     if concept is None:
         part = "" if about.is_whole else f" (only a part of it, {about.content}, is known here)"
-        return Verdict(False, f"The code {asked.code!r} is not a code of {about.canonical}{part}.")
-    return judged(concept, asked, rules)
+        text = f"The code {asked.code!r} is not a code of {about.canonical}{part}."
+        return Verdict(False, text, kind="invalid-code", coding=coding)
+    return judged(concept, asked, rules, coding)
 
 
 async def in_value_set(
@@ -69,17 +81,16 @@ async def in_value_set(
     systems = [asked.system] if asked.system is not None else _candidates(selection)
     holders = [url for url in systems if await selection.has(url, asked.code)]
     if len(holders) > 1:
-        return Verdict(
-            False, f"The code {asked.code!r} is in {name} under several systems: {', '.join(holders)}."
-        )
+        text = f"The code {asked.code!r} is in {name} under several systems: {', '.join(holders)}."
+        return Verdict(False, text, kind="cannot-infer", coding=Asked(asked.code))
     if not holders:
-        return Verdict(False, await _absent(selection, asked, name, library))
+        return await _absent(selection, asked, name, library)
+    coding = Asked(asked.code, holders[0], next((s.version for s in selection.of(holders[0])), None))
     if asked.version is not None and not _has_version(selection, holders[0], asked.version):
         used = ", ".join(sorted({s.version or "none" for s in selection.of(holders[0])}))
-        return Verdict(
-            False, f"{name} uses {holders[0]} of version {used}; the code is of version {asked.version}."
-        )
-    return judged(await _concept(selection, holders[0], asked.code), asked, rules)
+        text = f"{name} uses {holders[0]} of version {used}; the code is of version {asked.version}."
+        return Verdict(False, text, kind="vs-invalid", coding=coding)
+    return judged(await _concept(selection, holders[0], asked.code), asked, rules, coding)
 
 
 async def in_value_set_any(
@@ -98,20 +109,21 @@ async def in_system_any(system: System | Grammar, codings: Sequence[Asked], rule
     return _best([await in_system(system, asked, rules) for asked in own])
 
 
-def judged(concept: Concept, asked: Asked, rules: Rules) -> Verdict:
+def judged(concept: Concept, asked: Asked, rules: Rules, coding: Asked | None = None) -> Verdict:
     """The verdict on a code that is there: an abstract concept, a wrong display, an inactive one."""
     display = display_in(concept, rules.language)
     if concept.abstract and not rules.abstract:
-        return Verdict(False, f"The concept {asked.code!r} is abstract and not to be chosen.", display)
+        text = f"The concept {asked.code!r} is abstract and not to be chosen."
+        return Verdict(False, text, display, "code-rule", coding)
     if asked.display is not None and not _is_display(concept, asked.display):
-        return Verdict(
-            False, f"{asked.display!r} is not a display of {asked.code!r}; it is {display!r}.", display
-        )
+        text = f"{asked.display!r} is not a display of {asked.code!r}; it is {display!r}."
+        return Verdict(rules.lenient, text, display, "invalid-display", coding)
     if concept.inactive:
-        return Verdict(True, f"The concept {asked.code!r} is inactive.", display)
+        return Verdict(True, f"The concept {asked.code!r} is inactive.", display, "code-comment", coding)
     if asked.display is not None and asked.display not in texts_of(concept) and display is not None:
-        return Verdict(True, f"The display differs from {display!r} in case or spaces.", display)
-    return Verdict(True, None, display)
+        text = f"The display differs from {display!r} in case or spaces."
+        return Verdict(True, text, display, "display-comment", coding)
+    return Verdict(True, None, display, None, coding)
 
 
 def _is_display(concept: Concept, display: str) -> bool:
@@ -126,11 +138,11 @@ def _folded(text: str) -> str:
 
 def _best(verdicts: list[Verdict]) -> Verdict:
     if not verdicts:
-        return Verdict(False, "There is no coding of the code system to be checked.")
+        return Verdict(False, "There is no coding of the code system to be checked.", kind="invalid-data")
     good = next((verdict for verdict in verdicts if verdict.result), None)
-    return good or Verdict(
-        False, " ".join(verdict.message or "" for verdict in verdicts), verdicts[0].display
-    )
+    if good is not None:
+        return good
+    return replace(verdicts[0], message=" ".join(verdict.message or "" for verdict in verdicts))
 
 
 def _candidates(selection: Selection) -> list[str]:
@@ -168,17 +180,22 @@ def _as_other(concept: Concept) -> tuple[Designation, ...]:
     return (Designation(concept.display),) if concept.display else ()
 
 
-async def _absent(selection: Selection, asked: Asked, name: str, library: Library) -> str:
-    """Why the code is not in the value set, as far as can be said."""
+async def _absent(selection: Selection, asked: Asked, name: str, library: Library) -> Verdict:
+    """The code is not in the value set: why, as far as can be said."""
+    coding = Asked(asked.code, asked.system, asked.version)
     where = f"{asked.system}|" if asked.system else ""
     text = f"The code {where}{asked.code} is not in {name}."
     if selection.unknown:
-        return f"{text} What it takes from {', '.join(sorted(selection.unknown))} is not known here."
+        missing = sorted(selection.unknown)
+        text = f"{text} What it takes from {', '.join(missing)} is not known here."
+        return Verdict(False, text, kind="not-found", coding=coding, unknown=missing[0])
     if asked.system is None:
-        return text
+        return Verdict(False, text, kind="cannot-infer", coding=coding)
     system = await library.system(asked.system, asked.version)
     if system is None:
-        return f"{text} The code system {asked.system} is not known here."
+        text = f"{text} The code system {asked.system} is not known here."
+        return Verdict(False, text, kind="not-found", coding=coding, unknown=asked.system)
     if system.about.is_whole and not await concepts_of(system, [asked.code]):
-        return f"{text} Nor is it a code of {system.about.canonical}."
-    return text
+        text = f"{text} Nor is it a code of {system.about.canonical}."
+        return Verdict(False, text, kind="invalid-code", coding=coding)
+    return Verdict(False, text, kind="not-in-vs", coding=coding)

@@ -117,6 +117,28 @@ async def test_a_large_import_is_shared_among_processes_and_outlives_their_end(
             os.kill(pid, 0)
 
 
+async def test_an_upload_that_takes_its_time_holds_no_connection_of_the_database(shared: Server) -> None:
+    enough = asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield ndjson(patient("slow-1"))
+        await enough.wait()
+        yield ndjson(patient("slow-2"))
+
+    headers = {"content-type": "application/fhir+ndjson", **ASYNC}
+    uploads = [
+        asyncio.create_task(shared.http.post("/fhir/$import", content=slowly(), headers=headers))
+        for _ in range(9)
+    ]
+    await asyncio.sleep(0.1)
+    open_ones = await shared.rows("select count(*) from pg_stat_activity where state = 'idle in transaction'")
+    assert open_ones[0][0] == 0
+    assert (await shared.get("Patient?name=x")).status_code == 200
+    enough.set()
+    for upload in uploads:
+        assert (await settled(shared, await upload)).status_code == 200
+
+
 async def test_what_is_refused_is_told_with_its_line_and_the_rest_is_stored(
     shared: Server, files: Source
 ) -> None:

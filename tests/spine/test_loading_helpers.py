@@ -18,7 +18,7 @@ from carespine.fhir import codec
 from carespine.kernel.errors import Unavailable
 from carespine.security.actor import system_job
 from carespine.spine.load_helpers import Helpers
-from carespine.spine.loading import Loaded, load_files
+from carespine.spine.loading import Loaded, load_files, load_shared
 from carespine.spine.validating.levels import levels
 
 JOB = system_job("load")
@@ -172,6 +172,48 @@ async def test_transactions_in_a_row_end_as_one_after_the_other_would(
     found = [(await server.get(f"Patient/p{number}")).json()["name"][0]["family"] for number in range(7)]
     assert found == ["f98", "f99", "f93", "f94", "f95", "f96", "f97"]
     assert (await server.get("Location?_summary=count")).json()["total"] == 5
+
+
+async def test_what_a_database_that_ended_may_have_lost_is_not_told_as_stored(
+    server: Server, database_url: str, tmp_path: Path
+) -> None:
+    """Its crash ends every connection, also those of processes whose commits did not wait for the disk."""
+    path = tmp_path / "all.ndjson"
+    path.write_bytes(b"\n".join(lines(patients=3)))
+    helpers = Helpers.fork(2)
+    helpers.url, helpers.validation = database_url, levels("structure")
+    await helpers.begin(JOB)
+    try:
+        loaded = await load_shared(helpers, [path], lambda _count: None)
+        assert loaded.refused == []
+        await server.rows(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where datname = current_database() and pid <> pg_backend_pid()"
+        )
+        with pytest.raises(Unavailable):
+            await load_shared(helpers, [path], lambda _count: None)
+    finally:
+        await helpers.close()
+        helpers.end()
+
+
+async def test_a_database_that_is_away_refuses_no_resource(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise Unavailable("The database is away; please try again.")
+
+    entry = {
+        "resource": {"resourceType": "Basic", "code": {"text": "x"}},
+        "request": {"method": "POST", "url": "Basic"},
+    }
+    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": [entry]}
+    monkeypatch.setattr(server.platform.door, "enter", away)
+    for name, given in (("a.ndjson", lines(patients=3)), ("b.ndjson", [codec.encode(bundle)])):
+        path = tmp_path / name
+        path.write_bytes(b"\n".join(given))
+        with pytest.raises(Unavailable):
+            await load_files(server.platform.door, JOB, [path], lambda _count: None)
 
 
 async def test_a_process_that_is_killed_is_said_and_nothing_of_its_share_is_half_stored(

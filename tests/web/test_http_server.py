@@ -198,7 +198,7 @@ def test_a_body_at_a_bad_line_s_pace_is_taken(port: int, monkeypatch: pytest.Mon
 
 
 def test_who_does_not_read_is_cut_off(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "REST_S", 0.5)
+    monkeypatch.setattr(limits, "READ_REST_S", 0.5)
     _BEGUN.clear()
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         connection.sendall(b"GET /big HTTP/1.1\r\nhost: x\r\n\r\n" * 4)
@@ -244,3 +244,21 @@ def test_an_empty_line_does_not_keep_a_connection(port: int, monkeypatch: pytest
     answer = _told(port, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n", b"\r\n", pause=0.1)
     assert answer.count(b"HTTP/1.1 200") == 1
     assert time.monotonic() - started < 5
+
+
+def test_an_address_in_utf_8_is_read_as_if_it_were_encoded(port: int) -> None:
+    _BEGUN.clear()
+    asking = "GET /Müller HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".encode()
+    assert _told(port, asking).startswith(b"HTTP/1.1 200")
+    assert _told(port, b"GET /\xff HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+    assert _BEGUN[0] == "/Müller"
+    body = "é".encode()
+    posted = b"POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 2\r\n\r\n" + body
+    assert b"2 bytes" in _told(port, posted)
+
+
+def test_http_1_0_may_keep_its_connection(port: int) -> None:
+    kept = b"GET / HTTP/1.0\r\nconnection: keep-alive\r\n\r\n"
+    answer = _told(port, kept, kept, b"GET / HTTP/1.0\r\n\r\n", pause=0.05)
+    assert answer.count(b"HTTP/1.1 200") == 3
+    assert answer.count(b"connection: keep-alive") == 2

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 # If-Match: *, whatever version there is (RFC 9110, 13.1.1). Versions begin at 1.
-ANY_VERSION = 0
+ANY_VERSION = -1  # no ETag can name it
 NAMES_NO_VERSION = (None, ANY_VERSION)
 NAME_THE_VERSION = "An update must name the version it replaces: send If-Match with its ETag."
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from carespine.fhir import codec
-from carespine.kernel.errors import CarespineError
+from carespine.kernel.errors import CarespineError, Unavailable
 from carespine.security.actor import ADMINISTRATION, Actor
 from carespine.storage.database import retrying
 
@@ -142,6 +142,8 @@ async def _flush(
 
     try:
         stored = await retrying(attempt)
+    except Unavailable:  # nothing is wrong with the resources
+        raise
     except CarespineError as error:
         if len(batch) == 1:
             loaded.refused.append(f"{batch[0][0]}: {error.message}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from carespine.fhir import codec
-from carespine.kernel.errors import CarespineError, Invalid
+from carespine.kernel.errors import CarespineError, Invalid, Unavailable
 from carespine.security.actor import ADMINISTRATION, Actor
 from carespine.spine.fhir_api import bundles
 from carespine.spine.fhir_api.exchange import Exchange
@@ -135,6 +135,8 @@ async def perform(door: Door, actor: Actor, place: str, text: bytes, loaded: Loa
     try:
         await retrying(attempt)
         loaded.stored += count
+    except Unavailable:  # nothing is wrong with the transaction
+        raise
     except CarespineError as error:
         loaded.refused.append(f"{place}: {error.message}")
     return count

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     Pool = asyncpg.Pool[asyncpg.Record]
 
 T = TypeVar("T")
+_MAY_BE_LOST = (
+    "The database ended meanwhile and may have lost the last of what was stored. Load the same again: what is there "
+    "is left alone."
+)
 _TRY_AGAIN = "The database is away; please try again."
 
 # What a transaction may meet because of another one; running it again is right and enough.
@@ -72,6 +76,8 @@ class Database:
         kept = max(1, max_size * 3 // 8)
         self._sizes = {_FOR_VALUES: (min_size, max(1, max_size - kept)), _KEPT: (1, kept)}
         self._pools: dict[str, Pool] = {}
+        # Of those that do not wait: lost with every other connection when the server loses what was not on disk.
+        self._witness: asyncpg.Connection[asyncpg.Record] | None = None
 
     @property
     def url(self) -> str:
@@ -80,6 +86,8 @@ class Database:
 
     async def open(self) -> None:
         """Connect; raises Unavailable when the server cannot be reached."""
+        if not self._waits_for_disk:
+            self._witness = await self._connected()
         for plans in self._sizes:
             self._pools[plans] = await self._opened(plans)
         async with self.connection() as connection:
@@ -120,6 +128,15 @@ class Database:
         while self._pools:
             _, pool = self._pools.popitem()
             await pool.close()
+        if self._witness is not None:
+            with suppress(*_AWAY):
+                await self._witness.close(timeout=2)
+
+    async def _connected(self) -> asyncpg.Connection[asyncpg.Record]:
+        try:
+            return await asyncpg.connect(self._url, server_settings={"application_name": "carespine"})
+        except _AWAY as error:
+            raise Unavailable("The database cannot be reached.") from error
 
     def connection(self) -> AbstractAsyncContextManager[Connection]:
         """A connection outside any transaction: each statement stands for itself.
@@ -161,13 +178,15 @@ class Database:
     async def flush(self) -> None:
         """Return once everything that was committed before is on disk: a commit that waits, waits for all of it.
 
-        (Only one that has written something waits: here a message to nobody.)
+        (Only one that has written something waits: here a message to nobody.) Raises Unavailable where the server was
+        lost since this database was opened: what was committed without waiting may have gone with it.
         """
-        async with self.connection() as connection:
-            await connection.execute(
-                "begin; set local synchronous_commit = on; "
-                "select pg_logical_emit_message(true, 'carespine', ''); commit"
-            )
+        if self._witness is None:
+            return  # each commit has waited
+        try:
+            await self._witness.execute("select pg_logical_emit_message(true, 'carespine', '')")
+        except (asyncpg.InternalClientError, ConnectionError, *_LOST, *_AWAY) as error:
+            raise Unavailable(_MAY_BE_LOST) from error
 
     @asynccontextmanager
     async def dedicated(self) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:

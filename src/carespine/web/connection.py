@@ -8,6 +8,7 @@ connection is closed for what came behind it; a request is begun once its body i
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote_from_bytes
 
 import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
@@ -26,11 +27,17 @@ if TYPE_CHECKING:
 
 # Ours. A head is sent at once by any client that means well; a connection is kept for the next request.
 HEAD_WITHIN_S, KEPT_S = 30.0, 75
-# Whoever sends a body or reads an answer may rest so long, and must otherwise keep this pace: a bad mobile line does.
+# Whoever sends a body may rest so long, and must otherwise keep this pace: a bad mobile line does.
 REST_S, PACE_BYTES_S = 60.0, 500.0
+# Whoever reads an answer may seem to rest longer: the client's kernel takes megabytes ahead of it, and says nothing
+# until a good part of them was read. Where many megabytes wait for such readers, there is less patience with them.
+READ_REST_S, READ_REST_TIGHT_S = 300.0, 20.0
 _LINGER_S = 2.0
 _MOST_HEAD_BYTES = 64 * 1024
 _CHUNKED = b"chunked"
+_KEPT = (b"connection", b"keep-alive")
+# Everything that a request line may hold as it stands.
+_PLAIN = bytes(range(0x80)).decode()
 _WATCHED = frozenset((b"host", b"upgrade", b"transfer-encoding", b"content-length", b"expect"))
 _OF_UPGRADE = frozenset((b"upgrade", b"connection", b"http2-settings"))
 
@@ -53,6 +60,12 @@ _SOCKET = _refusal(
     _BAD, "structure", "A websocket is opened by a GET without a body, and by nothing before it."
 )
 _LATE = _refusal(b"408 Request Timeout", "timeout", "The body of the request did not come in time.")
+
+
+def _plain_line(data: bytes) -> bytes:
+    """With the request line in ASCII: UTF-8 as it stands in an address is not to be sent, but clients do."""
+    line, end, rest = data.partition(b"\r\n")
+    return data if line.isascii() else quote_from_bytes(line, safe=_PLAIN).encode() + end + rest
 
 
 class _Refused(Exception):
@@ -98,6 +111,8 @@ class Protocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         self._barren += len(data)
         self._received += len(data)
+        if not self._in_message and not data.isascii():
+            data = _plain_line(data)
         try:
             while data:
                 data = self._feed(data)
@@ -164,6 +179,9 @@ class Protocol(HttpToolsProtocol):
             return
         self.expect_100_continue = self._watched.get(b"expect", b"").lower() == b"100-continue"
         super().on_headers_complete()
+        if self.parser.get_http_version() == "1.0" and self.parser.should_keep_alive():
+            self.cycle.keep_alive = True
+            self.cycle.default_headers = [*self.cycle.default_headers, _KEPT]
 
     def _check_framing(self) -> None:
         """Refuse what others may read in another way than we do (RFC 9112, 3.2, 6.1 and 6.3)."""
@@ -277,9 +295,17 @@ class Protocol(HttpToolsProtocol):
 
     # The time that the client takes
 
-    def look(self, now: float, passed_s: float) -> None:
-        """End the connection of a client that keeps us waiting; `passed_s` seconds went by since the last look."""
-        unsent = self.transport.get_write_buffer_size()
+    @property
+    def unsent(self) -> int:
+        """The bytes that wait for the client."""
+        return self.transport.get_write_buffer_size()
+
+    def look(self, now: float, passed_s: float, *, is_tight: bool = False) -> None:
+        """End the connection of a client that keeps us waiting; `passed_s` seconds went by since the last look.
+
+        `is_tight` where too much waits in memory for clients that do not read.
+        """
+        unsent = self.unsent
         if self._is_over and not unsent:
             if now - self._since > _LINGER_S:
                 self.transport.abort()
@@ -294,7 +320,8 @@ class Protocol(HttpToolsProtocol):
             self._owed = 0.0
         self._owed = max(0.0, self._owed)
         self._unsent, self._received = unsent, 0
-        if self._owed > REST_S:
+        read_rest = READ_REST_TIGHT_S if is_tight else READ_REST_S
+        if self._owed > (read_rest if is_reading else REST_S):
             self._give_up(is_reading=is_reading)
         elif not (is_reading or awaits_body or self._has_work()) and now - self._since > self._patience_s():
             self.transport.close()

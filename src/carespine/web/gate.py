@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 
 from carespine.kernel.errors import CarespineError, Issue
 from carespine.kernel.ids import new_id
@@ -58,7 +59,7 @@ _HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 class Gate:
     """The outermost layer. `limit` requests are at work at once; the next is told to come back.
 
-    Who waits for the client, to send the rest of a body, is not at work.
+    Who waits for the client, to send the rest of a body or to read the answer, is not at work.
     """
 
     def __init__(
@@ -104,12 +105,16 @@ class Gate:
             if message["type"] == "http.response.start":
                 status, answered = message["status"], True
                 message["headers"] = self._dress(message.get("headers", ()), request_id, given)
-            await send(message)
+            self._in_flight -= 1  # while the client reads
+            try:
+                await send(message)
+            finally:
+                self._in_flight += 1
 
         self._in_flight += 1
         self._meter.began()
         try:
-            if self._is_full() and scope["path"] not in _ALWAYS:
+            if self._is_full(scope) and scope["path"] not in _ALWAYS:
                 await reply(dressed, 429, _BUSY, headers=[(b"retry-after", b"1")])
             elif len(scope["path"]) + len(scope["query_string"]) > self._longest_url:
                 await reply(dressed, 414, _TOO_LONG)
@@ -140,8 +145,10 @@ class Gate:
                 )
         return status
 
-    def _is_full(self) -> bool:
-        return self._in_flight > self._limit or self._awaited >= _MOST_AWAITED * self._limit
+    def _is_full(self, scope: Scope) -> bool:
+        if self._in_flight > self._limit:
+            return True
+        return self._awaited >= _MOST_AWAITED * self._limit and _has_long_body(scope)
 
     def _aside(self, receive: Receive) -> Receive:
         """The messages of a request, which gives its place to another while it waits for the next of its body."""
@@ -171,6 +178,14 @@ class Gate:
         if present.isdisjoint(self._names):
             return dressed + self._extra
         return dressed + [pair for pair in self._extra if pair[0] not in present]
+
+
+def _has_long_body(scope: Scope) -> bool:
+    """Whether the body may be one whose request begins before all of it is here."""
+    for name, value in scope["headers"]:
+        if name == b"transfer-encoding" or (name == b"content-length" and int(value) > HIGH_WATER_LIMIT):
+            return True
+    return False
 
 
 def _request_id(scope: Scope) -> tuple[str, list[tuple[bytes, bytes]]]:

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 _END_WITHIN_S = 8
 _BACKLOG = 2048
+# Ours: what may wait in the memory of one process for clients that read slowly, before they are hurried.
+_MOST_UNSENT_BYTES = 128 * 1024 * 1024
 LOOK_EVERY = 10  # of uvicorn's ticks, ten a second
 # Requests make many small objects that die young; the usual 700 would look at all of them over and over.
 _COLLECT = (20_000, 20, 50)
@@ -57,9 +59,10 @@ class Server(uvicorn.Server):
         """Look at each connection. Who was kept waiting by us while this process was busy or asleep owes nothing."""
         passed_s = min(now - self._looked_at, 2.0)
         self._looked_at = now
-        for connection in list(self.server_state.connections):
-            if isinstance(connection, Protocol):
-                connection.look(now, passed_s)
+        connections = [each for each in self.server_state.connections if isinstance(each, Protocol)]
+        is_tight = sum(each.unsent for each in connections) > _MOST_UNSENT_BYTES
+        for connection in connections:
+            connection.look(now, passed_s, is_tight=is_tight)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

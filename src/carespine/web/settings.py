@@ -102,7 +102,7 @@ class Settings(BaseSettings):
         4096, ge=1, le=65536, description="Largest upload of a wearable's export, in MiB."
     )
     max_in_flight: int = Field(
-        256, ge=1, le=10_000, description="Requests at work at once in one process; more are answered 429."
+        1_000, ge=1, le=10_000, description="Requests at work at once in one process; more are answered 429."
     )
     database_connections: int = Field(
         16, ge=2, le=200, description="Largest number of database connections of one process."

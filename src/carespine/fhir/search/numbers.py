@@ -16,7 +16,7 @@ def parse(text: str) -> Decimal:
         value = Decimal(text)
     except ArithmeticError as error:
         raise ValueError(f"{text!r} is not a number") from error
-    if not value.is_finite() or "_" in text or text != text.strip():
+    if not value.is_finite() or "_" in text or text != text.strip() or not text.isascii():
         raise ValueError(f"{text!r} is not a number")
     if abs(value.adjusted()) > _MAX_EXPONENT or len(value.as_tuple().digits) > _MAX_DIGITS:
         raise ValueError(f"{text!r} is beyond the numbers that are stored")

@@ -135,17 +135,25 @@ def _require_reference(name: str, value: str, source: str, code: str, target: st
         )
 
 
+# Ours: each key is one more column to find and to order by.
+_MOST_SORT_KEYS = 8
+
+
 def _sort(resource_type: str, text: str) -> tuple[SortKey, ...]:
-    found = []
+    found: dict[str, SortKey] = {}  # a key that comes again changes nothing
     for part in text.split(","):
         code = part.removeprefix("-")
+        if code in found:
+            continue
+        if len(found) == _MOST_SORT_KEYS:
+            raise ValueError(f"The search parameter '_sort' names more than {_MOST_SORT_KEYS} keys.")
         chosen = clauses.parameter(resource_type, code)
         if chosen.type in {"composite", "special"} or code in definitions.UNINDEXED_PARAMETERS:
             raise ValueError(
                 f"The search parameter '_sort' cannot be {part!r}: {chosen.type} parameters have no order."
             )
-        found.append(SortKey(chosen, descending=part.startswith("-")))
-    return tuple(found)
+        found[code] = SortKey(chosen, descending=part.startswith("-"))
+    return tuple(found.values())
 
 
 def _count(_resource_type: str, text: str) -> int:

@@ -23,6 +23,7 @@ from carespine.spine.fhir_api import (
     jobs_api,
     methods,
     openapi,
+    own_references,
     searching,
 )
 from carespine.spine.fhir_api.answer import Answer
@@ -115,6 +116,8 @@ class FhirApi:
             return await jobs_api.perform(
                 exchange, self._door, self._jobs, open_access=self._token_url is None
             )
+        if exchange.parts == ("metadata",) and exchange.method == "GET":  # within a batch
+            return self.metadata(exchange.base, pretty=False)
         if definition := _own_definition(exchange):
             return Answer(200, answer.shaped(exchange, codec.encode(definition)))
         if audit_events.is_asked(exchange):
@@ -122,7 +125,8 @@ class FhirApi:
                 return await audit_events.answer(session, exchange)
         interaction, writes = _route(exchange)
         if writes:
-            return await retrying(lambda: self._write(interaction, exchange))
+            local = own_references.relative(exchange)
+            return await retrying(lambda: self._write(interaction, local))
         async with self._door.glance(exchange.actor, purpose=exchange.purpose) as session:
             return await interaction(session, exchange)
 
@@ -140,7 +144,7 @@ class FhirApi:
                 "The base URL takes GET with a search, and POST with a batch or transaction Bundle.",
                 headers=methods.allow(()),
             )
-        bundle = codec.decode(exchange.body, "Bundle")
+        bundle = bundles.read(exchange.body)
         kind = bundle.get("type")
         if kind == "batch":
             return await bundles.batch(exchange, bundle, self._perform)

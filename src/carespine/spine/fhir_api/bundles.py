@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -12,12 +13,20 @@ from urllib.parse import unquote
 
 import msgspec
 
-from carespine.fhir import codec, definitions
+from carespine.fhir import codec, definitions, json_text
 from carespine.kernel.clock import fhir_instant
-from carespine.kernel.errors import CarespineError, Invalid, NotAllowed, NotFound, PreconditionFailed
+from carespine.kernel.errors import (
+    CarespineError,
+    Invalid,
+    NotAllowed,
+    NotFound,
+    PreconditionFailed,
+    TooCostly,
+    Unprocessable,
+)
 from carespine.kernel.ids import is_fhir_id, new_id
 from carespine.security.writing import ANY_VERSION
-from carespine.spine.fhir_api import answer, links
+from carespine.spine.fhir_api import answer, links, own_references
 from carespine.spine.fhir_api.answer import Answer
 from carespine.spine.fhir_api.interactions import matching
 from carespine.spine.fhir_api.operations import routes
@@ -32,6 +41,9 @@ if TYPE_CHECKING:
 Perform = Callable[["Exchange"], Awaitable[Answer]]
 _ORDER = {"DELETE": 0, "POST": 1, "PUT": 2, "PATCH": 2, "GET": 3, "HEAD": 3}
 _ETAG = re.compile(r'(?:W/)?"([0-9]{1,9})"')
+# Ours: once the answer to a batch is so large, its further reads are refused.
+_LARGEST_ANSWER = 64 * 1024 * 1024
+_UNKNOWN = -1  # a number of keys that no text has: it is read for repeated ones
 _text = msgspec.json.Encoder().encode
 
 
@@ -72,6 +84,7 @@ async def transaction(
 ) -> Answer:
     """All entries or none: deletes, creates, updates, patches, then reads; references follow the ids that are given."""
     entries = [_entry(exchange, position, entry) for position, entry in enumerate(bundle.get("entry", ()))]
+    _demand_full_urls_differ(entries)
     # Conditions, then resources, each in one order: whoever else holds one of them is waited for, and no two
     # transactions wait for each other.
     await session.serialise(*_conditions(entries))
@@ -81,15 +94,23 @@ async def transaction(
     if any(entry.method in ("DELETE", "PATCH") for entry in entries):
         await session.hold(entry.identity for entry in entries if entry.identity)
     known = {e.full_url: "/".join(e.identity) for e in entries if e.full_url and e.identity}
+    later = _may_ask_for_each_other(entries)
+    is_own = bool(exchange.base) and exchange.base.encode() in exchange.body
     for entry in entries:
         if entry.tree is not None:
-            await _resolve(session, entry, entry.tree, known)
+            links.follow(entry.tree, known, entry.full_url)
+            if is_own:
+                own_references.make_relative(entry.tree, exchange.base)
+            if entry not in later and (missing := await _resolve(session, entry.tree)):
+                raise _matches_nothing(entry, missing)
     answers: dict[int, bytes] = {}
     for entry in entries:
         if entry.method == "DELETE":
             answers[entry.position] = await _delete(session, entry)
     writing = [e for e in entries if e.method in ("POST", "PUT") and not e.is_operation]
-    answers |= await _write(session, exchange, writing)
+    answers |= await _write(session, exchange, [entry for entry in writing if entry not in later])
+    answers |= await _write_later(session, exchange, [entry for entry in writing if entry in later])
+    await _demand_one_match(session, writing)
     for entry in sorted(entries, key=lambda entry: _ORDER[entry.method]):
         if entry.position not in answers:
             answers[entry.position] = _wrapped(await perform(_sub_exchange(exchange, entry)))
@@ -99,14 +120,49 @@ async def transaction(
 
 async def batch(exchange: Exchange, bundle: dict[str, Any], perform: Perform) -> Answer:
     """Each entry for itself: one that fails says so in its place and the others go on."""
-    answers = []
+    answers: list[bytes] = []
+    size = 0
     for position, raw in enumerate(bundle.get("entry", ())):
         try:
+            if "resource" in raw:
+                codec.require_resource(raw["resource"], None)
             entry = _entry(exchange, position, raw)
+            if entry.method == "PATCH" and entry.tree is not None:
+                codec.check(entry.tree)  # others are when they are performed
+            if size > _LARGEST_ANSWER and entry.method in ("GET", "HEAD"):
+                raise TooCostly("The answer to this batch is too large: ask for the rest in another.")
             answers.append(_wrapped(await perform(_sub_exchange(exchange, entry))))
         except CarespineError as error:
             answers.append(_wrapped(answer.refusal(error)))
+        size += len(answers[-1])
     return Answer(200, answer.bundle("batch-response", answers))
+
+
+def read(body: bytes) -> dict[str, Any]:
+    """The Bundle in a body. A resource within a batch that breaks R4 is that entry's fault, and looked at in its turn.
+
+    Raises Invalid or Unprocessable.
+    """
+    try:
+        return codec.decode(body, "Bundle")
+    except Unprocessable:
+        tree: dict[str, Any] = json_text.read(body)
+        entries = tree.get("entry")
+        if tree.get("type") != "batch" or not isinstance(entries, list):
+            raise
+        if duplicates := json_text.duplicate_keys(body, _UNKNOWN):
+            raise Invalid(
+                f"The JSON text repeats a key within one object: {', '.join(duplicates)}."
+            ) from None
+        codec.check({**tree, "entry": [_without_resource(entry) for entry in entries]})
+        return tree
+
+
+def _without_resource(entry: Any) -> Any:
+    """An entry of which the rest is to be checked."""
+    if not isinstance(entry, dict):
+        return entry
+    return {name: value for name, value in entry.items() if name != "resource"}
 
 
 def _entry(exchange: Exchange, position: int, entry: dict[str, Any]) -> _Entry:
@@ -226,18 +282,72 @@ def _demand_distinct(entries: list[_Entry]) -> None:
         seen[entry.identity] = entry.position
 
 
-async def _resolve(session: Session, entry: _Entry, tree: dict[str, Any], known: dict[str, str]) -> None:
-    """Replace links to entries by the ids those were given, and conditional references by what they find."""
+def _demand_full_urls_differ(entries: list[_Entry]) -> None:
+    """Raise Invalid where a link to a full URL could mean two entries (R4 bdl-7)."""
+    seen: set[str] = set()
+    for entry in entries:
+        if entry.full_url is None or entry.tree is None:
+            continue
+        if entry.full_url in seen:
+            raise Invalid("An earlier entry has the same fullUrl.", expression=f"{entry.where}.fullUrl")
+        seen.add(entry.full_url)
+
+
+def _asked_types(tree: dict[str, Any]) -> set[str]:
+    found = (_condition(key, value) for _, key, value in links.texts(tree))
+    return {condition[0] for condition in found if condition}
+
+
+def _may_ask_for_each_other(entries: list[_Entry]) -> list[_Entry]:
+    """Those with a conditional reference to a type that the transaction writes: it is looked for after what they may
+    ask for was written (R4 http 3.1.0.11.2, step 5).
+    """
+    written = {entry.path[0] for entry in entries if entry.method in ("POST", "PUT") and entry.path}
+    return [
+        entry
+        for entry in entries
+        if entry.method in ("POST", "PUT") and entry.tree is not None and _asked_types(entry.tree) & written
+    ]
+
+
+async def _resolve(session: Session, tree: dict[str, Any]) -> str | None:
+    """Replace conditional references by what they find; the type of the first that finds nothing, if one does."""
     for parent, key, value in links.texts(tree):
         if condition := _condition(key, value):
             found = await matching(session, *condition)
             if found is None:
-                raise PreconditionFailed(
-                    f"The conditional reference to a {condition[0]} matches nothing.",
-                    expression=f"{entry.where}.resource",
-                )
+                return condition[0]
             parent[key] = f"{condition[0]}/{found.id}"
-    links.follow(tree, known, entry.full_url)
+    return None
+
+
+def _matches_nothing(entry: _Entry, kind: str) -> PreconditionFailed:
+    return PreconditionFailed(
+        f"The conditional reference to a {kind} matches nothing.", expression=f"{entry.where}.resource"
+    )
+
+
+async def _write_later(session: Session, exchange: Exchange, entries: list[_Entry]) -> dict[int, bytes]:
+    """Write those whose conditional references find something, until all are written; the rest ask in vain."""
+    answers: dict[int, bytes] = {}
+    while entries:
+        missing = {entry: await _resolve(session, entry.tree or {}) for entry in entries}
+        ready = [entry for entry in entries if missing[entry] is None]
+        if not ready:
+            raise _matches_nothing(entries[0], missing[entries[0]] or "resource")
+        answers |= await _write(session, exchange, ready)
+        entries = [entry for entry in entries if missing[entry] is not None]
+    return answers
+
+
+async def _demand_one_match(session: Session, entries: list[_Entry]) -> None:
+    """Raise PreconditionFailed where a conditional update now matches what another entry wrote as well: the two mean
+    the same resource (R4 http 3.1.0.11.2: identities must not overlap).
+    """
+    written = Counter(entry.path[0] for entry in entries if entry.path)
+    for entry in entries:
+        if entry.method == "PUT" and entry.criteria is not None and written[entry.path[0]] > 1:
+            await matching(session, entry.path[0], entry.criteria)
 
 
 async def _delete(session: Session, entry: _Entry) -> bytes:

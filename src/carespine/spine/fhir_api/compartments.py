@@ -26,10 +26,13 @@ async def search(session: Session, exchange: Exchange) -> Answer:
     compartment, resource_id, wanted, *_ = exchange.parts
     address = "/".join(exchange.parts[:3])
     if wanted == EVERY_TYPE:
-        types = [name for name, codes in definitions.compartment(compartment).items() if codes]
+        exchange = searching.with_form(exchange)
+        types = {name for name, codes in definitions.compartment(compartment).items() if codes}
+        if asked := searching.types_asked(exchange):
+            types &= set(asked)
         return await searching.find_across(
             session,
-            searching.with_form(exchange),
+            exchange,
             [name for name in session.searchable(await session.types_in_use()) if name in types],
             address=address,
             inside=lambda name: (within(compartment, resource_id, name),),

@@ -78,7 +78,8 @@ async def matching(session: Session, resource_type: str, criteria: str) -> Any:
     find nothing and both create.
     """
     await session.serialise((resource_type, criteria))
-    query = parse(resource_type, query_pairs(criteria.lstrip("?")))
+    criteria = criteria.removeprefix(resource_type).lstrip("?")  # some clients write the type before them
+    query = parse(resource_type, query_pairs(criteria))
     if not query.is_selective:
         raise Invalid("A condition must name at least one search parameter.")
     # Only the criteria count: a `_count=0` among them would find nothing, and so make duplicates.

@@ -35,12 +35,17 @@ async def search(session: Session, exchange: Exchange) -> Answer:
 async def across(session: Session, exchange: Exchange) -> Answer:
     """GET ?_type=..., POST _search: over the types named, or over all that may be searched."""
     exchange = with_form(exchange)
+    types = types_asked(exchange) or session.searchable(await session.types_in_use())
+    return await find_across(session, exchange, types, address="", inside=lambda _: ())
+
+
+def types_asked(exchange: Exchange) -> list[str]:
+    """The types that `_type` names; raises Invalid for one that R4 does not have."""
     names = [part for value in _all(exchange, _TYPE) for part in value.split(",")]
     unknown = [name for name in names if name not in definitions.resource_types()]
     if unknown:
         raise Invalid(f"_type names {unknown[0][:60]!r}, which is not a resource type of R4.")
-    types = list(dict.fromkeys(names)) or session.searchable(await session.types_in_use())
-    return await find_across(session, exchange, types, address="", inside=lambda _: ())
+    return list(dict.fromkeys(names))
 
 
 async def find_across(
@@ -59,11 +64,13 @@ async def find_across(
             "A search over several types includes nothing: search one type, as in Patient?_revinclude=..."
         )
     if not types:
-        parse("Basic", asked, lenient=lenient)
-        return _answer(exchange, Query("Basic"), Page([], [], 0, None), address)
+        nothing = parse("Basic", asked, lenient=lenient)
+        used = tuple((_TYPE, value) for value in _all(exchange, _TYPE))
+        nothing = replace(nothing, pairs=(*used, *nothing.pairs))
+        return _answer(exchange, nothing, Page([], [], 0, None), address)
     queries = []
     for name in types:
-        query = parse(name, asked, lenient=lenient)
+        query = parse(name, asked, lenient=lenient, base_url=exchange.base)
         queries.append(replace(query, clauses=(*query.clauses, *inside(name))))
     page = await session.search_across(queries, cursor=_cursor(exchange))
     used = tuple((_TYPE, value) for value in _all(exchange, _TYPE))
@@ -80,7 +87,8 @@ async def find(
     `inside` are further conditions (a compartment); `address` is what the page's links name below the base.
     """
     exchange = with_form(exchange)
-    query = parse(resource_type, _asked(exchange), lenient="handling=lenient" in exchange.prefer)
+    lenient = "handling=lenient" in exchange.prefer
+    query = parse(resource_type, _asked(exchange), lenient=lenient, base_url=exchange.base)
     query = replace(query, clauses=(*query.clauses, *inside))
     page = await session.search_stored(query, cursor=_cursor(exchange))
     return _answer(exchange, query, page, address)

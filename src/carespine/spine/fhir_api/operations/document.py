@@ -24,17 +24,26 @@ _LOCAL = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})(?:/_history/[0-9]+
 async def document(session: Session, exchange: Exchange) -> Answer:
     """GET or POST Composition/id/$document: the Composition first, then each resource that it names, once.
 
+    The type's $document names the Composition with the parameter `id`.
+
     With `persist=true` the document is stored as a Bundle, too. Raises Unprocessable where something that it names is
     not here, or out of the asker's reach: a document with holes is none.
     """
     pairs = inputs.given(exchange)
-    inputs.demand_known(pairs, frozenset({"persist", "graph"}))
+    inputs.demand_known(pairs, frozenset({"persist", "graph", "id"}))
+    wanted = inputs.once(pairs, "id")
+    if len(exchange.parts) == 3 and wanted is None:
+        wanted = exchange.parts[1]
+    elif wanted is None or len(exchange.parts) == 3:
+        raise Invalid("Name the Composition once: in the address, or with the parameter id.")
     if inputs.once(pairs, "graph") is not None:
         raise Invalid("A graph is not supported: the document holds what the Composition itself names.")
     persist = inputs.once(pairs, "persist")
     if persist not in (None, "true", "false"):
         raise Invalid("persist is true or false.")
-    composition = json_text.read((await session.read_stored("Composition", exchange.parts[1])).body)
+    composition = json_text.read(
+        (await session.read_stored("Composition", wanted.removeprefix("Composition/"))).body
+    )
     resources = [composition, *[await _named(session, *name) for name in _names(composition)]]
     tree: dict[str, Any] = {
         "resourceType": "Bundle",

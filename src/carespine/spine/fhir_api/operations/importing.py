@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from carespine.kernel.errors import Forbidden
 from carespine.spine.bulk import import_request
 from carespine.spine.bulk.pieces import cut
+from carespine.spine.bulk.spool import Spool
 from carespine.spine.fhir_api.answer import Answer
 from carespine.spine.fhir_api.operations import inputs
 from carespine.spine.fhir_api.operations.export import accepted
@@ -51,17 +52,25 @@ class Upload:
 
 
 async def upload(door: Door, exchange: Exchange, files: AsyncIterator[Upload], *, limit: int) -> Answer:
-    """POST $import with the files themselves. The job is at hand once all of them are stored, or not at all."""
-    async with door.enter(exchange.actor, purpose=exchange.purpose) as session:
+    """POST $import with the files themselves. The job is at hand once all of them are stored, or not at all.
+
+    What comes is kept in a temporary file until all of it is here: a client may take its time, a transaction may not.
+    """
+    async with door.glance(exchange.actor, purpose=exchange.purpose) as session:
         inputs.demand_asynchronous(exchange)
         demand_importer(session)
-        described: list[dict[str, Any]] = []
-        job = await handle.ask(session, KIND, _request(exchange, described))
+    described: list[dict[str, Any]] = []
+    with Spool() as spool:
         async for file in files:
             described.append({"type": import_request.demand_type(file.type), "name": file.name})
-            await _keep(session, job, len(described) - 1, file.chunks, limit=limit)
-        await handle.describe(session, job, _request(exchange, described))
-        await session.audit("E", "import", description="uploaded", detail={"job": job})
+            async for lines, piece in cut(file.chunks, limit=limit):
+                spool.add(len(described) - 1, lines, piece)
+        async with door.enter(exchange.actor, purpose=exchange.purpose) as session:
+            job = await handle.ask(session, KIND, _request(exchange, described))
+            for part, (position, lines, piece) in spool.numbered():
+                name = import_request.input_name(position)
+                await job_files.append(session.tx, job, name, part, resources=lines, piece=piece)
+            await session.audit("E", "import", description="uploaded", detail={"job": job})
     return accepted(exchange, job)
 
 

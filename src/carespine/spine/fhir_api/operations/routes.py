@@ -104,7 +104,7 @@ OPERATIONS = (
     Operation(
         "document",
         document.document,
-        frozenset({"instance"}),
+        frozenset({"instance", "type"}),
         frozenset({"Composition"}),
         writes=True,
         safe=True,

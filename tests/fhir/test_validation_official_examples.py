@@ -88,6 +88,7 @@ EXPLAINED: dict[str, tuple[str, tuple[str, ...]]] = {
         "writes the hash in hexadecimal digits; it is base64 of the bytes",
         ("DiagnosticReport-example-pgx",),
     ),
+    "uri": ("writes X.Y.Z where an OID belongs", ("Library-zika-virus-intervention-logic",)),
     "bdl-7": ("has two entries of one fullUrl", ("Bundle-dataelements",)),
     "sdf-4": (
         "is a pattern without a base that does not say it is abstract",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import hashlib
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,11 @@ Check = Callable[[Any, Place, Scope], None]
 # Ours: centuries in which the dates of a record lie. The official validator warns likewise, from 1900 on.
 _YEARS = ("18", "19", "20")
 _CODINGS_KEPT = 65536
+_MAY_BE_URN = frozenset({"urn", "oid", "uui"})
+_URN_FORMS = {
+    "oid": re.compile(r"[0-2](?:\.(?:0|[1-9][0-9]*))+").fullmatch,
+    "uuid": re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}").fullmatch,
+}
 
 
 def coding(value: Any, place: Place, scope: Scope) -> None:
@@ -122,6 +128,23 @@ def string(value: Any, place: Place, scope: Scope) -> None:
         )
 
 
+def uri(value: Any, place: Place, scope: Scope) -> None:
+    """An OID or a UUID that is none, or that is not written as a URN (FHIR R4, datatypes.html#uri)."""
+    if type(value) is not str or value[:3] not in _MAY_BE_URN:
+        return
+    kind, colon, rest = value.removeprefix("urn:").partition(":")
+    form = _URN_FORMS.get(kind)
+    if form is None or not colon:
+        return
+    if not value.startswith("urn:"):
+        message = f"is {shown(value)}; expected it to begin with urn:{kind}:."
+    elif form(rest) is None:
+        message = f"is {shown(value)}, which is no {kind.upper()}."
+    else:
+        return
+    scope.findings.add(ERROR, "value", place, message, "uri")
+
+
 OF_COMPLEX: dict[str, Check] = {
     "Coding": coding,
     "Quantity": quantity,
@@ -132,4 +155,8 @@ OF_COMPLEX: dict[str, Check] = {
     "Attachment": attachment,
     "Identifier": identifier,
 }
-OF_PRIMITIVE: dict[str, Check] = {"date": date, "dateTime": date, "instant": date, "string": string}
+OF_PRIMITIVE: dict[str, Check] = {
+    **dict.fromkeys(("date", "dateTime", "instant"), date),
+    **dict.fromkeys(("uri", "url", "canonical"), uri),
+    "string": string,
+}

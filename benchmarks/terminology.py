@@ -94,6 +94,14 @@ def questions(count: int) -> dict[str, Callable[[random.Random], tuple[str, dict
     }
 
 
+def others(count: int) -> dict[str, Any]:
+    """Other resources: a table of two rows would be read as a whole, which no record's is."""
+    tree = {"resourceType": "Basic", "code": {"text": "beside it"}}
+    request = {"method": "POST", "url": "Basic"}
+    entries = [{"resource": tree, "request": request}] * count
+    return {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+
+
 def ask(
     connection: HTTPConnection, make: Callable[[random.Random], tuple[str, dict[str, str]]], requests: int
 ) -> list[float]:
@@ -120,6 +128,8 @@ def measure(base: str, count: int, requests: int) -> None:
         basic = {"resourceType": "Basic", "id": "here", "code": {"text": "to compare"}}
         for path, tree in (("ValueSet/ten-thousand", listed(10_000)), ("Basic/here", basic)):
             client.put(f"/fhir/{path}", json=tree, headers=headers).raise_for_status()
+        for _ in range(4):
+            client.post("/fhir", json=others(1_000), headers=headers).raise_for_status()
     connection = HTTPConnection(base.removeprefix("http://"), timeout=60)
     for label, make in questions(count).items():
         times = sorted(ask(connection, make, requests))

@@ -191,7 +191,9 @@ async def _absent(selection: Selection, asked: Asked, name: str, library: Librar
         return Verdict(False, text, kind="not-found", coding=coding, unknown=missing[0])
     if asked.system is None:
         return Verdict(False, text, kind="cannot-infer", coding=coding)
-    system = await library.system(asked.system, asked.version)
+    # What the value set uses has been looked for already.
+    own = [s for s in selection.of(asked.system) if asked.version in (None, s.version)]
+    system = own[0].system if own else await library.system(asked.system, asked.version)
     if system is None:
         text = f"{text} The code system {asked.system} is not known here."
         return Verdict(False, text, kind="not-found", coding=coding, unknown=asked.system)

@@ -32,8 +32,8 @@ class BulkReading(Visit):
 
         is_locating = any(locating.asks(query) for query in wanted.queries)
 
-        def reachable(arguments: Arguments, alias: str) -> str:
-            return self._reachable(arguments, alias=alias, locating=is_locating)
+        def reachable(arguments: Arguments, alias: str, *, kind: str | None = None) -> str:
+            return self._reachable(arguments, alias=alias, locating=is_locating, kind=kind)
 
         found = await bulk.rows(self.tx, wanted, reachable, after=after, count=count)
         patients = {item.patient for item in found.items} - {NOT_PATIENT_SCOPED}

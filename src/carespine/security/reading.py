@@ -110,8 +110,8 @@ class Reading(Visit):
 
         is_locating = locating.asks(query)
 
-        def reachable(arguments: Arguments, alias: str) -> str:
-            return self._reachable(arguments, alias=alias, interaction="s", locating=is_locating)
+        def reachable(arguments: Arguments, alias: str, *, kind: str | None = None) -> str:
+            return self._reachable(arguments, alias=alias, interaction="s", locating=is_locating, kind=kind)
 
         page = await storage_search.run(self.tx, query, reachable, cursor=cursor)
         seen = (item.patient for item in (*page.matches, *page.included))
@@ -130,8 +130,8 @@ class Reading(Visit):
 
         is_locating = any(locating.asks(query) for query in queries)
 
-        def reachable(arguments: Arguments, alias: str) -> str:
-            return self._reachable(arguments, alias=alias, interaction="s", locating=is_locating)
+        def reachable(arguments: Arguments, alias: str, *, kind: str | None = None) -> str:
+            return self._reachable(arguments, alias=alias, interaction="s", locating=is_locating, kind=kind)
 
         page = await storage_search.run_across(self.tx, queries, reachable, cursor=cursor)
         seen = (item.patient for item in page.matches)
@@ -153,8 +153,8 @@ class Reading(Visit):
         `asked` is the request as it was written, for the audit.
         """
 
-        def reachable(arguments: Arguments, alias: str) -> str:
-            return self._reachable(arguments, alias=alias)
+        def reachable(arguments: Arguments, alias: str, *, kind: str | None = None) -> str:
+            return self._reachable(arguments, alias=alias, kind=kind)
 
         part = await record.part(self.tx, owner, wanted, reachable)
         seen = (item.patient for item in (*part.items, *part.supporting))
@@ -176,7 +176,9 @@ class Reading(Visit):
 
         def reachable(arguments: Arguments) -> str:
             # A table may hold any element: restricted patients are in none of Patients.
-            return self._reachable(arguments, interaction="s", locating=resource_type == "Patient")
+            return self._reachable(
+                arguments, interaction="s", locating=resource_type == "Patient", kind=resource_type
+            )
 
         try:
             async for page in tables.pages(self.tx, resource_type, only, reachable):

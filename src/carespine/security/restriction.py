@@ -34,23 +34,29 @@ def rows(
     interaction: str = "r",
     purpose: str = TREATMENT,
     locating: bool = False,
+    kind: str | None = None,
 ) -> str:
     """A condition on `alias` (a table of versions of resources) that holds for reachable rows.
 
     `locating`: the answer would tell where patients are, so that restricted patients are out of it altogether.
+    `kind`: the type of all rows that the statement takes, where it names one. What follows from it is decided here,
+    once, in the place of the database, which would plan for it and ask it of each row.
     """
     if actor.kind in ("open", "system"):
         return _EVERYTHING
     allowed, directory, others = _types_for(actor, interaction)
+    if kind is not None and kind not in allowed:
+        return _NOTHING
     reach = (
-        f"(({alias}.patient = {NOT_PATIENT_SCOPED} and {_of_types(arguments, directory, alias=alias)}) "
-        f"or ({alias}.patient <> {NOT_PATIENT_SCOPED} and {_of_types(arguments, others, alias=alias)} "
-        f"and {patients(actor, arguments, alias=alias, now=now, purpose=purpose)})"
-        f"{_own_subscriptions(actor, arguments, alias=alias, interaction=interaction)})"
+        f"(({alias}.patient = {NOT_PATIENT_SCOPED} and {_of_types(arguments, directory, alias=alias, kind=kind)}) "
+        f"or ({alias}.patient <> {NOT_PATIENT_SCOPED} and {_of_types(arguments, others, alias=alias, kind=kind)} "
+        f"and {patients(actor, arguments, alias=alias, now=now, purpose=purpose, kind=kind)})"
+        f"{_own_subscriptions(actor, arguments, alias=alias, interaction=interaction, kind=kind)})"
     )
-    reach = f"({reach} and {_confidential(actor, arguments, alias=alias, locating=locating)})"
+    reach = f"({reach} and {_confidential(actor, arguments, alias=alias, locating=locating, kind=kind)})"
     if not _is_narrowed(actor):
         return reach
+    allowed = allowed if kind is None else (kind,)
     within = scope_reach.condition(actor, arguments, alias=alias, letter=interaction, types=allowed)
     return f"({reach} and {within})"
 
@@ -83,8 +89,12 @@ def _types_of(like: Actor, interaction: str) -> Types:
     return allowed, directory, [type_number(name) for name in allowed if name not in roles.DIRECTORY]
 
 
-def _own_subscriptions(actor: Actor, arguments: Arguments, *, alias: str, interaction: str) -> str:
+def _own_subscriptions(
+    actor: Actor, arguments: Arguments, *, alias: str, interaction: str, kind: str | None
+) -> str:
     """Subscriptions belong to no patient: an app or a member of staff reaches those that they made."""
+    if kind not in (None, "Subscription"):
+        return ""
     if actor.kind not in ("app", "practitioner") or not roles.allows(actor, "Subscription", interaction):
         return ""
     number = arguments.add(type_number("Subscription"))
@@ -99,7 +109,7 @@ def _is_narrowed(actor: Actor) -> bool:
     return actor.client is not None or any(scope.query for scope in scope_reach.in_force(actor))
 
 
-def _confidential(actor: Actor, arguments: Arguments, *, alias: str, locating: bool) -> str:
+def _confidential(actor: Actor, arguments: Arguments, *, alias: str, locating: bool, kind: str | None) -> str:
     """No labelled version beyond the actor's clearance, and nothing that shows where a restricted patient is."""
     label = (
         f"not exists (select 1 from resource_label l where l.patient = {alias}.patient and l.rid = {alias}.rid "  # noqa: S608
@@ -112,20 +122,27 @@ def _confidential(actor: Actor, arguments: Arguments, *, alias: str, locating: b
     if locating:
         return f"{label} and not {secret}"
     is_app = actor.kind == "app"
-    homes = _named_types(arguments, confidentiality.HOMES, alias=alias)
     of_place = confidentiality.PLACES_FOR_APPS if is_app else confidentiality.PLACES
-    places = _named_types(arguments, of_place, alias=alias)
+    if kind is not None and kind not in confidentiality.HOMES | of_place:
+        return label
+    homes = _named_types(arguments, confidentiality.HOMES, alias=alias, kind=kind)
+    places = _named_types(arguments, of_place, alias=alias, kind=kind)
     registered = "false" if is_app else _related(actor, arguments, alias=alias, only=_REGISTERED)
     return f"{label} and not (({homes} or ({places} and not {registered})) and {secret})"
 
 
-def _named_types(arguments: Arguments, names: Iterable[str], *, alias: str) -> str:
-    return _of_types(arguments, [type_number(name) for name in sorted(names)], alias=alias)
+def _named_types(arguments: Arguments, names: Iterable[str], *, alias: str, kind: str | None) -> str:
+    return _of_types(arguments, [type_number(name) for name in sorted(names)], alias=alias, kind=kind)
 
 
-def _of_types(arguments: Arguments, numbers: list[int], *, alias: str) -> str:
-    """Whether a row is of one of these types. Within `coalesce` the planner does not estimate each of them, which
-    would take longer than many a search; how many rows there are it knows from the search."""
+def _of_types(arguments: Arguments, numbers: list[int], *, alias: str, kind: str | None) -> str:
+    """Whether a row is of one of these types, which is known where all are of one `kind`.
+
+    Within `coalesce` the planner does not estimate each of them, which would take longer than many a search; how many
+    rows there are it knows from the search.
+    """
+    if kind is not None:
+        return _EVERYTHING if type_number(kind) in numbers else _NOTHING
     return f"coalesce({alias}.type = any({arguments.add(numbers)}::smallint[]), false)"
 
 
@@ -136,7 +153,13 @@ def _but_emergencies(actor: Actor, arguments: Arguments, *, alias: str) -> str:
 
 
 def patients(
-    actor: Actor, arguments: Arguments, *, alias: str, now: datetime, purpose: str = TREATMENT
+    actor: Actor,
+    arguments: Arguments,
+    *,
+    alias: str,
+    now: datetime,
+    purpose: str = TREATMENT,
+    kind: str | None = None,
 ) -> str:
     """A condition on `alias`.patient (and `alias`.type) that holds for the patients the actor may reach."""
     if actor.kind in ("open", "system"):
@@ -146,7 +169,7 @@ def patients(
     elif actor.kind == "practitioner" and actor.organisation:
         reach = _looked_after(actor, arguments, alias=alias, now=now, purpose=purpose)
     elif actor.kind == "app":
-        return _consented(actor, arguments, alias=alias, now=now, purpose=purpose)
+        return _consented(actor, arguments, alias=alias, now=now, purpose=purpose, kind=kind)
     else:
         return _NOTHING
     if actor.client:  # a person's app: not where the patient refuses the app itself
@@ -236,14 +259,19 @@ def _denied(
     )
 
 
-def _consented(actor: Actor, arguments: Arguments, *, alias: str, now: datetime, purpose: str) -> str:
+def _consented(
+    actor: Actor, arguments: Arguments, *, alias: str, now: datetime, purpose: str, kind: str | None
+) -> str:
     """An app sees the Patient of anyone who shares any class with it; other types only where the patient
     shares everything, or names the resource type as a data class. A refusal may name the app's organisation, or
     nobody at all; a permission names the app, or its organisation."""
     known = [actor.id, actor.organisation] if actor.organisation else [actor.id]
     moment, recipients = arguments.add(now), arguments.add(known)
-    patient_type, why = arguments.add(type_number("Patient")), arguments.add(purpose)
-    is_patient = f"{alias}.type = {patient_type}"
+    why = arguments.add(purpose)
+    if kind is None:
+        is_patient = f"{alias}.type = {arguments.add(type_number('Patient'))}"
+    else:
+        is_patient = _EVERYTHING if kind == "Patient" else _NOTHING
     return (
         f"coalesce((select bool_or(c.permit) and bool_and(c.permit or ({is_patient} "  # noqa: S608
         f"and c.data_class <> '{EVERY_CLASS}')) from consent_rule c where c.patient = {alias}.patient "

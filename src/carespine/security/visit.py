@@ -55,7 +55,13 @@ class Visit:
         )
 
     def _reachable(
-        self, arguments: Arguments, *, alias: str = "r", interaction: str = "r", locating: bool = False
+        self,
+        arguments: Arguments,
+        *,
+        alias: str = "r",
+        interaction: str = "r",
+        locating: bool = False,
+        kind: str | None = None,
     ) -> str:
         return restriction.rows(
             self.actor,
@@ -65,6 +71,7 @@ class Visit:
             interaction=interaction,
             purpose=self.purpose,
             locating=locating,
+            kind=kind,
         )
 
     def _concealed(self, items: Iterable[Stored]) -> list[Stored]:

@@ -184,7 +184,10 @@ class Database:
         if self._witness is None:
             return  # each commit has waited
         try:
-            await self._witness.execute("select pg_logical_emit_message(true, 'carespine', '')")
+            await self._witness.execute(
+                "begin; set local synchronous_commit = on; "
+                "select pg_logical_emit_message(true, 'carespine', ''); commit"
+            )
         except (asyncpg.InternalClientError, ConnectionError, *_LOST, *_AWAY) as error:
             raise Unavailable(_MAY_BE_LOST) from error
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from carespine.fhir import json_text
 from carespine.fhir.search import filed, index, keys
@@ -28,7 +28,14 @@ if TYPE_CHECKING:
 
     from carespine.storage.database import Connection
 
-Reachable = Callable[[Arguments, str], str]
+
+class Reachable(Protocol):
+    """Gives the condition that holds for the asker's rows."""
+
+    def __call__(self, arguments: Arguments, alias: str, *, kind: str | None = None) -> str:
+        """The condition on the rows of an alias; `kind` where the statement takes rows of this type only."""
+
+
 # Ours: so many matches of a range, or of an inner side, go into the statement as a list.
 FEW, FEW_SOURCES = 500, 200
 # Ours: an index is asked for so many keys at once; more are compared row by row.
@@ -163,7 +170,8 @@ class Compiler:
         """The rows with words of `_content`, among those of a condition on `r` and its arguments."""
         if arguments is None:
             arguments = Arguments(type_number(clause.resource_type))
-            where = f"r.type = $1 and not r.deleted and ({self._reachable(arguments, 'r')})"
+            reach = self._reachable(arguments, "r", kind=clause.resource_type)
+            where = f"r.type = $1 and not r.deleted and ({reach})"
         return await contents.matches(self._connection, clause, where, arguments.values)
 
     def among(self, alias: str, rows: Sequence[tuple[int, int]]) -> str:
@@ -252,7 +260,7 @@ class Compiler:
         alias = f"r{self._depth}"
         inside = await self.compile(clause, alias)
         number = self._arguments.add(type_number(clause.resource_type))
-        reach = self._reachable(self._arguments, alias)
+        reach = self._reachable(self._arguments, alias, kind=clause.resource_type)
         return (
             f"select {column(alias)} from resource {alias} where {alias}.type = {number} and not {alias}.deleted "  # noqa: S608
             f"and {further.format(r=alias)} and {inside} and ({reach})"
@@ -266,7 +274,7 @@ class Compiler:
         inner = Compiler(self._connection, arguments, self._reachable, self._now, self._units)
         inside = await inner.compile(clause, "r")
         number = arguments.add(type_number(clause.resource_type))
-        reach = self._reachable(arguments, "r")
+        reach = self._reachable(arguments, "r", kind=clause.resource_type)
         found: list[Any] = await self._connection.fetch(
             f"select {column} from resource r where r.type = {number} and not r.deleted and {further} "  # noqa: S608
             f"and {inside} and ({reach}) limit {most + 1}",

@@ -125,7 +125,9 @@ async def _rows(
             found += await _walked(connection, chosen, order, cursor=cursor, wanted=wanted)
         else:
             arguments = Arguments(*chosen.arguments.values)
-            statement = order.statement(COLUMNS, chosen.where, arguments, cursor=cursor, limit=wanted)
+            statement = order.statement(
+                COLUMNS, chosen.of_source, arguments, cursor=cursor, limit=wanted, source=chosen.source
+            )
             found += await connection.fetch(statement, *arguments.values)
         if len(found) > count:
             return found[:count], _following(order, found, count)

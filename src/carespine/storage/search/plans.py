@@ -35,7 +35,8 @@ class Plan:
     """A search's conditions on the resource `r` and its order: one, or two where some rows lack the value.
 
     `arguments` are those of `where`. `along` is the range whose index is walked; `where` leaves it out. `is_bare`:
-    nothing further is asked of the resources.
+    nothing further is asked of the resources than who may see them. `source` is where their rows come from, `rest` what
+    is to be asked of those then.
     """
 
     where: str
@@ -43,6 +44,13 @@ class Plan:
     orders: tuple[Order | Walk, ...]
     along: Ranged | None = None
     is_bare: bool = False
+    source: str = "resource"
+    rest: str | None = None
+
+    @property
+    def of_source(self) -> str:
+        """The conditions on the rows of `source`."""
+        return self.where if self.rest is None else self.rest
 
     def whole(self, arguments: Arguments) -> str:
         """All conditions; `arguments` begin with the plan's."""
@@ -77,9 +85,15 @@ async def plan(
             return Plan(where, arguments, alone, is_bare=_is_bare(found))
         is_rare = bool(found.keys) and not found.is_listed
     lead = "keys" if is_rare else "list" if found.is_listed else "order"
-    where = _where(found, arguments, lead=lead)
+    first, rest = _parts(found, arguments, lead=lead)
+    where = " and ".join([*first, *rest])
     sort = () if sorting.needs_values(query.sort) else query.sort
-    return Plan(where, arguments, (sorting.order(sort, query.resource_type),))
+    orders = (sorting.order(sort, query.resource_type),)
+    if lead != "keys" or query.sort or set(found.others) <= {"(true)"}:
+        return Plan(where, arguments, orders)
+    # What costs more, above all who may see a row, is asked in the order of the page, of no more rows than it needs.
+    source = f"(select * from resource r where {' and '.join(first)} order by r.rid offset 0)"  # noqa: S608
+    return Plan(where, arguments, orders, source=source, rest=" and ".join(rest))
 
 
 def _along(walked: Ranged, query: Query, found: _Found, arguments: Arguments) -> Plan:
@@ -90,7 +104,8 @@ def _along(walked: Ranged, query: Query, found: _Found, arguments: Arguments) ->
 
 
 def _is_bare(found: _Found) -> bool:
-    return not found.keys and not found.ranges and set(found.others) <= {"(true)"}
+    """Whether nothing but who may see them is asked of the rows."""
+    return not found.keys and not found.ranges and len(found.others) == 1
 
 
 def _walked(query: Query, found: _Found, cursor: str | None) -> Ranged | None:
@@ -115,6 +130,12 @@ async def _is_rare(connection: Connection, query: Query, found: _Found, count: i
 
 
 def _where(found: _Found, arguments: Arguments, *, lead: str) -> str:
+    first, rest = _parts(found, arguments, lead=lead)
+    return " and ".join([*first, *rest])
+
+
+def _parts(found: _Found, arguments: Arguments, *, lead: str) -> tuple[list[str], list[str]]:
+    """The conditions: those of type and keys, and all others."""
     by_keys = [carries(keys, arguments, "r") for keys in found.keys]
     of_type = found.of_type
     if lead == "keys":
@@ -122,7 +143,7 @@ def _where(found: _Found, arguments: Arguments, *, lead: str) -> str:
     else:
         by_keys = [f"({condition}) is true" for condition in by_keys]
     ranges = [wanted.filter(arguments, "r") for wanted in found.ranges]
-    return " and ".join([of_type, "not r.deleted", *by_keys, *found.others, *ranges])
+    return [of_type, "not r.deleted", *by_keys], [*found.others, *ranges]
 
 
 async def plan_beside_others(
@@ -162,7 +183,7 @@ async def _conditions(
         else:
             found.others.append(compiler.among("r", few))
             found.is_listed = True
-    found.others.append(f"({reachable(arguments, 'r')})")
+    found.others.append(f"({reachable(arguments, 'r', kind=query.resource_type)})")
     for clause in clauses:
         if is_of_content(clause):
             rows = await _of_content(compiler, clause, found, arguments if is_alone else None)

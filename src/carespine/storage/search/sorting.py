@@ -48,7 +48,14 @@ class Order:
     lacks: bool = False
 
     def statement(
-        self, columns: str, where: str, arguments: Arguments, *, cursor: str | None, limit: int
+        self,
+        columns: str,
+        where: str,
+        arguments: Arguments,
+        *,
+        cursor: str | None,
+        limit: int,
+        source: str = "resource",
     ) -> str:
         """The select of the rows after the cursor; `where` is on `r`, with its values in `arguments`."""
         named = [f"{expression} as k{place}" for place, expression in enumerate(self.expressions)]
@@ -56,7 +63,7 @@ class Order:
         joins = self.joins(arguments)
         beyond = "true" if cursor is None else self.after(cursor, arguments)
         by = self.by(self.expressions, "r")
-        return f"select {selected} from resource r {joins} where {where} and ({beyond}) order by {by} limit {limit}"  # noqa: S608
+        return f"select {selected} from {source} r {joins} where {where} and ({beyond}) order by {by} limit {limit}"  # noqa: S608
 
     def by_columns(self, alias: str) -> str:
         """The same order over rows that such statements gave."""

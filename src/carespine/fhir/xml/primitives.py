@@ -19,6 +19,7 @@ _MOST_DIGITS = 1000
 # XML 1.0 has no form for these characters, not even as references (Char, section 2.2).
 _CONTROLS = bytes(code for code in range(32) if chr(code) not in "\t\n\r")
 _NONCHARACTERS = ("\ufffe".encode(), "\uffff".encode())
+_BEGINS_NONCHARACTERS = _NONCHARACTERS[0][0]  # one byte is found far sooner than three
 needs_escape = re.compile('[&<>"\t\n\r]').search
 _ESCAPES = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;"}
@@ -71,4 +72,6 @@ def written(value: Any) -> str:
 
 def holds_what_xml_has_not(raw: bytes) -> bool:
     """Whether a text in UTF-8 holds a character that no XML document may hold."""
-    return len(raw.translate(None, _CONTROLS)) != len(raw) or any(bad in raw for bad in _NONCHARACTERS)
+    if len(raw.translate(None, _CONTROLS)) != len(raw):
+        return True
+    return _BEGINS_NONCHARACTERS in raw and any(bad in raw for bad in _NONCHARACTERS)

@@ -42,17 +42,15 @@ Key = tuple[bytes, bytes, bytes, bytes]
 
 @dataclass(slots=True)
 class Group:
-    """The texts of the records of one block that share type, source, device and unit."""
+    """The finds of one block that share type, source, device and unit; a workout's texts stand where a record's do."""
 
-    starts: list[bytes] = field(default_factory=list)
-    ends: list[bytes] = field(default_factory=list)
-    values: list[bytes] = field(default_factory=list)
+    finds: list[Find] = field(default_factory=list)
     zones: dict[int, bytes] = field(default_factory=dict)
 
-    def add(self, start: bytes, end: bytes, value: bytes) -> None:
-        self.starts.append(start)
-        self.ends.append(end)
-        self.values.append(value)
+    def texts(self) -> tuple[list[bytes], list[bytes], list[bytes]]:
+        """When each began, when it ended, its value."""
+        finds = self.finds
+        return [one[4] for one in finds], [one[5] for one in finds], [one[6] for one in finds]
 
 
 class AppleHealth:
@@ -101,7 +99,7 @@ class AppleReading:
             run = self._run(key, group, rejected)
             if run is not None:
                 runs.append(run)
-        read = sum(len(group.starts) for group in groups.values())
+        read = sum(len(group.finds) for group in groups.values())
         return Batch(tuple(runs), dict(rejected), read, self._scan.position)
 
     def _run(self, key: Key, group: Group, rejected: Counter[str]) -> Run | None:
@@ -109,11 +107,11 @@ class AppleReading:
         source = self._source(source_name, device)
         found = self._metric(plain_text(kind), source)
         if found is None:
-            rejected[reasons.METRIC_NOT_SUPPORTED] += len(group.starts)
+            rejected[reasons.METRIC_NOT_SUPPORTED] += len(group.finds)
             return None
         unit = self._unit(found, plain_text(unit_text))
         if unit is None:
-            rejected[reasons.UNIT_NOT_SUPPORTED] += len(group.starts)
+            rejected[reasons.UNIT_NOT_SUPPORTED] += len(group.finds)
             return None
         samples = self._samples(found, group, unit, rejected)
         return Run(found, source, samples) if len(samples) else None
@@ -142,9 +140,10 @@ class AppleReading:
         return None if code is None else found.unit_index(code)
 
     def _samples(self, found: Metric, group: Group, unit: int, rejected: Counter[str]) -> Samples:
-        start, offset, start_read = columns.times(group.starts)
-        end, _, end_read = columns.times(group.ends)
-        texts = self._stages(group.values) if found.day == "sleep" else group.values
+        starts, ends, values = group.texts()
+        start, offset, start_read = columns.times(starts)
+        end, _, end_read = (start, offset, start_read) if ends == starts else columns.times(ends)
+        texts = self._stages(values) if found.day == "sleep" else values
         number, number_read = columns.values(texts)
         trust = np.full(len(start), ZoneTrust.EXPORTED, dtype=np.uint8)
         self._apply_zones(group, start, offset, trust)
@@ -152,7 +151,7 @@ class AppleReading:
         samples = Samples(start, end, offset, trust, number, np.full(len(start), unit, dtype=np.uint8), every)
         canonical = samples.canonical(found)
         least, most = found.impossible
-        missing = np.fromiter((not text for text in group.values), np.bool_, len(start))
+        missing = ~np.fromiter(map(bool, values), np.bool_, len(start))
         good = keep(
             (
                 (reasons.TIME_UNREADABLE, ~(start_read & end_read)),
@@ -193,24 +192,36 @@ def _grouped(found: list[Find]) -> dict[Key, Group]:
     """The finds of a block by what they share. A time zone goes to the entry before it."""
     groups: dict[Key, Group] = {}
     last: Group | None = None
-    for kind, source, device, unit, start, end, value, zone, workout, correlation in found:
-        if zone:
-            if last is not None:
-                last.zones[len(last.starts) - 1] = zone
-            continue
-        if correlation:
-            last = None
-            continue
-        key, texts = _workout(workout) if workout else ((kind, source, device, unit), (start, end, value))
+    for item in found:
+        one = item
+        if not item[0]:
+            zone, workout = item[7:9]
+            if zone:
+                if last is not None:
+                    last.zones[len(last.finds) - 1] = zone
+                continue
+            if not workout:  # a correlation opens
+                last = None
+                continue
+            one = _workout(workout)
+        key = one[:4]
         last = groups.get(key)
         if last is None:
             last = groups[key] = Group()
-        last.add(*texts)
+        last.finds.append(one)
     return groups
 
 
-def _workout(text: bytes) -> tuple[Key, tuple[bytes, bytes, bytes]]:
+def _workout(text: bytes) -> Find:
+    """A workout as the record of its duration."""
     pairs = {name: double or single for name, double, single in _ATTRIBUTE.findall(text)}
     device = re.sub(rb"^&lt;&lt;HKDevice: 0x[0-9A-Fa-f]+&gt;, ", b"", pairs.get(b"device", b""))
-    key = (b"Workout", pairs.get(b"sourceName", b""), device, pairs.get(b"durationUnit", b""))
-    return key, (pairs.get(b"startDate", b""), pairs.get(b"endDate", b""), pairs.get(b"duration", b""))
+    return Find(
+        b"Workout",
+        pairs.get(b"sourceName", b""),
+        device,
+        pairs.get(b"durationUnit", b""),
+        pairs.get(b"startDate", b""),
+        pairs.get(b"endDate", b""),
+        pairs.get(b"duration", b""),
+    )

@@ -36,7 +36,7 @@ def blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
         if size < BLOCK_BYTES:
             continue
         joined = b"".join(buffer)
-        cut = max(joined.rfind(start) for start in _STARTS)
+        cut = _last_start(joined, 0, len(joined))
         if cut > 0:
             yield joined[:cut]
             buffer, size = [joined[cut:]], len(joined) - cut
@@ -53,12 +53,20 @@ def parts(block: bytes, size: int) -> Iterator[bytes]:
     """A block in parts of about `size` bytes, each of which begins at the start of an element too."""
     begin = 0
     while len(block) - begin > size:
-        cut = max(block.rfind(start, begin + 1, begin + size) for start in _STARTS)
+        cut = _last_start(block, begin + 1, begin + size)
         if cut <= begin:
             break
         yield block[begin:cut]
         begin = cut
     yield block[begin:]
+
+
+def _last_start(text: bytes, begin: int, end: int) -> int:
+    """Where the last element of these begins in a stretch; -1 without one. Mostly a record is near the end."""
+    last = -1
+    for start in _STARTS:
+        last = max(last, text.rfind(start, max(begin, last), end))
+    return last
 
 
 def _after_prolog(stream: Iterator[bytes]) -> bytes:

@@ -105,11 +105,18 @@ def test_listening_beyond_this_machine_behind_tls_is_what_a_deployment_does() ->
         ("base_url", "care.example.nhs.uk"),
         ("base_url", "ftp://care.example.nhs.uk"),
         ("base_url", "https://"),
+        ("validation", "ful"),
+        ("validation", "structure,Patent=full"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_by_name_with_its_variable(name: str, value: object) -> None:
     said = refusal(**{name: value})
     assert f"The setting {name} (CARESPINE_{name.upper()}) is not usable" in said
+
+
+@pytest.mark.parametrize("value", ["off", "full,Patient=off"])
+def test_no_level_of_validation_is_below_structure_and_the_refusal_says_so(value: str) -> None:
+    assert "structure is the least" in refusal(validation=value)
 
 
 def test_every_fault_is_told_at_once() -> None:

@@ -12,6 +12,11 @@ def levels(text: str) -> dict[str, str]:
     found = {"*": STRUCTURE}
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, mark, level = part.rpartition("=")
+        if level == "off":
+            raise ValueError(
+                f"{part!r} would store what can neither be found nor shown: the structure of R4 is always kept, "
+                "and structure is the least"
+            )
         if level not in (STRUCTURE, FULL) or (mark and name not in resource_types()):
             raise ValueError(
                 f"{part!r} is neither structure, full, nor one of these for a type, as Patient=full"

@@ -18,6 +18,8 @@ Tree = dict[str, Any]
 def _dates(today: date) -> dict[str, str]:
     year_ending = date(today.year if (today.month, today.day) > (6, 30) else today.year - 1, 6, 30)
     return {
+        "two_years": (today - timedelta(days=800)).isoformat(),
+        "long_ago": (today - timedelta(days=500)).isoformat(),
         "recent": (today - timedelta(days=10)).isoformat(),
         "spring": (today - timedelta(days=100)).isoformat(),
         "live": (today - timedelta(days=5)).isoformat(),
@@ -143,6 +145,60 @@ def documents(product: str, version: str, *, today: date) -> dict[str, Tree]:
             "as_of": on["spring"],
             "licensed": [{"subject": "the API's schema and tests", "spdx": "Apache-2.0"}],
         },
+        "functions": {
+            "attested": on["spring"],
+            "by": by,
+            "equal_terms": True,
+            "functions": [
+                {"name": "show a person", "resource": "Patient", "interaction": "read"},
+                {"name": "find a person", "resource": "Patient", "interaction": "search-type"},
+                {"name": "send a reading", "resource": "Observation", "interaction": "create"},
+                {"name": "correct a reading", "resource": "Observation", "interaction": "update"},
+                {"name": "show readings", "resource": "Observation", "interaction": "search-type"},
+            ],
+        },
+        "releases": {
+            "as_of": on["recent"],
+            "releases": [
+                {
+                    "version": "0.9.0",
+                    "released": on["two_years"],
+                    "breaking": False,
+                    "retired": on["spring"],
+                },
+                {"version": version, "released": on["long_ago"], "breaking": True},
+            ],
+        },
+        "product": {
+            "as_of": on["recent"],
+            "version": version,
+            "owner": f"{product} Ltd",
+            "contacts": [f"support@{product.lower().replace(' ', '-')}.example"],
+            "capabilities": ["readings"],
+            "dependencies": [],
+            "changes": [
+                {
+                    "what": "readings without a unit are refused",
+                    "breaking": True,
+                    "announced": on["spring"],
+                    "effective": on["recent"],
+                }
+            ],
+        },
+        "waivers": {
+            "as_of": on["recent"],
+            "waivers": [
+                {
+                    "requirement": "RE-03",
+                    "decided_by": "Alex Example, standards authority",
+                    "reason": "the soak test is repeated on new machines",
+                    "scope": "every site",
+                    "granted": on["spring"],
+                    "until": on["next_year"],
+                    "address": f"https://{product.lower().replace(' ', '-')}.example/waivers",
+                }
+            ],
+        },
     }
 
 
@@ -152,6 +208,21 @@ def _old(tree: Tree, field: str) -> None:
 
 # By defect: the document that it spoils, and how.
 SPOILT: dict[str, tuple[str, Callable[[Tree], None]]] = {
+    "announces-late": (
+        "product",
+        lambda tree: tree["changes"][0].update(announced=tree["changes"][0]["effective"]),
+    ),
+    "breaks-in-a-minor-release": ("releases", lambda tree: tree["releases"][0].update(version="1.0.0-rc")),
+    "endless-waiver": ("waivers", lambda tree: tree["waivers"][0].pop("until")),
+    "keeps-functions-to-itself": ("functions", lambda tree: tree["functions"][0].pop("interaction")),
+    "lists-what-it-lacks": ("functions", lambda tree: tree["functions"][0].update(interaction="delete")),
+    "nameless-waiver": ("waivers", lambda tree: tree["waivers"][0].update(decided_by="")),
+    "registers-another-version": ("product", lambda tree: tree.update(version="0.0.1")),
+    "retires-early": (
+        "releases",
+        lambda tree: tree["releases"][0].update(retired=tree["releases"][1]["released"]),
+    ),
+    "serves-unlisted-version": ("releases", lambda tree: tree["releases"][1].update(version="1.99.0")),
     "account-without-second-factor": ("second-factor", lambda tree: tree.update(with_second_factor=3)),
     "closed-licence": ("licences", lambda tree: tree["licensed"][0].update(spdx="LicenseRef-ours")),
     "data-abroad": ("dpia", lambda tree: tree.update(countries=["GB", "US"])),

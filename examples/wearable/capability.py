@@ -32,7 +32,9 @@ _INTERACTIONS = {
 }
 
 
-def statement(product: str, base: str, *, lacking: bool, more: Mapping[str, Declared]) -> dict[str, Any]:
+def statement(
+    product: str, version: str, base: str, *, lacking: bool, more: Mapping[str, Declared]
+) -> dict[str, Any]:
     """The CapabilityStatement; with `lacking` it promises a resource that is not there."""
     offered = {name: (_INTERACTIONS[name], _SEARCH[name]) for name in _INTERACTIONS} | dict(more)
     resources: list[dict[str, Any]] = [
@@ -62,7 +64,7 @@ def statement(product: str, base: str, *, lacking: bool, more: Mapping[str, Decl
         "status": "active",
         "date": "2026-11-01",
         "kind": "instance",
-        "software": {"name": product},
+        "software": {"name": product, "version": version},
         "implementation": {"description": product, "url": base},
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json"],

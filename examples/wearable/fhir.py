@@ -46,6 +46,7 @@ class Fhir:
     store: Store
     product: str
     defects: frozenset[str]
+    version: str = "1.0.0"
     hidden: set[str] = field(default_factory=set)
     # By client: why it may not come in at all.
     barred: dict[str, str] = field(default_factory=dict)
@@ -335,7 +336,7 @@ class Fhir:
     def metadata(self, base: str, more: Mapping[str, capability.Declared]) -> dict[str, Any]:
         """GET metadata; `more` is what another kind of service adds."""
         lacking = "describes-what-it-lacks" in self.defects
-        return capability.statement(self.product, base, lacking=lacking, more=more)
+        return capability.statement(self.product, self.version, base, lacking=lacking, more=more)
 
 
 def _owner(reading: dict[str, Any]) -> str:

@@ -78,7 +78,7 @@ def service(
         defects=defects,
         store=store,
         tokens=Tokens(store, f"{base}/oauth/token", defects),
-        fhir=Fhir(store, slug, defects),
+        fhir=Fhir(store, slug, defects, version),
         outgoing=Outgoing(store, key, f"{slug}-{key['kid'][:8]}"),
     )
 

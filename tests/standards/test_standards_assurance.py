@@ -11,7 +11,7 @@ import pytest
 from joserfc import jws
 from joserfc.jwk import ECKey
 
-from carespine.standards.assurance import governance, safety, security
+from carespine.standards.assurance import governance, openness, safety, security
 from carespine.standards.engine import runner
 from carespine.standards.models import Outcome
 from wearable import assurance, keys
@@ -33,12 +33,37 @@ SHAPES: dict[str, type] = {
     "capacity-test": governance.CapacityTest,
     "recovery-drill": governance.RecoveryDrill,
     "licences": governance.Licences,
+    "functions": openness.Functions,
+    "releases": openness.Releases,
+    "product": openness.Product,
+    "waivers": openness.Waivers,
 }
 DOCUMENTS = assurance.documents("Test Band", "1.0.0", today=TODAY)
 
 
 def faults(kind: str, today: date = TODAY, **changed: Any) -> list[str]:
     return msgspec.convert({**DOCUMENTS[kind], **changed}, SHAPES[kind], strict=False).faults(today)
+
+
+def _release(version: str, released: str, **more: Any) -> dict[str, Any]:
+    return {"version": version, "released": released, "breaking": False, **more}
+
+
+def _change(days: int) -> dict[str, Any]:
+    announced = TODAY - timedelta(days=days)
+    return {"what": "x", "breaking": True, "announced": str(announced), "effective": str(TODAY)}
+
+
+def _waived(**changed: Any) -> dict[str, Any]:
+    return {**DOCUMENTS["waivers"]["waivers"][0], "granted": "2026-01-01", "until": "2027-01-01", **changed}
+
+
+def test_a_waiver_of_a_year_and_a_month_of_notice_are_enough():
+    assert faults("waivers", waivers=[_waived()]) == []
+    assert faults("waivers", waivers=[]) == []
+    assert faults("product", changes=[_change(30)]) == []
+    old = _release("1.0.0", "2023-01-01", retired="2025-02-28")
+    assert faults("releases", releases=[old, _release("2.0.0", "2024-02-29")]) == []
 
 
 def test_every_kind_of_document_is_published_by_the_example():
@@ -81,6 +106,42 @@ def test_a_sound_document_has_no_faults_and_none_lasts_for_ever(kind):
         ("recovery-drill", {"lost_minutes": 16}, "16 minutes of data were lost"),
         ("recovery-drill", {"tier": "platinum", "recovery_minutes": 121}, "platinum allows 120"),
         ("licences", {"licensed": []}, "licensed is not given"),
+        ("functions", {"functions": []}, "functions is not given"),
+        ("functions", {"equal_terms": False}, "not offered them on equal terms"),
+        ("functions", {"functions": [{"name": "print"}]}, "0 of 1 functions are offered"),
+        ("releases", {"releases": []}, "releases is not given"),
+        (
+            "releases",
+            {"releases": [_release("1.0.0", "2026-01-01"), _release("1.1.0", "2026-02-01", breaking=True)]},
+            "1.1.0 breaks clients of 1.0.0 in the same major version",
+        ),
+        (
+            "releases",
+            {
+                "releases": [
+                    _release("1.0.0", "2023-01-01", retired="2025-02-27"),
+                    _release("2.0.0", "2024-02-29"),
+                ]
+            },
+            "1.0.0 is retired on 2025-02-27, within 12 months of 2.0.0",
+        ),
+        (
+            "releases",
+            {"releases": [_release("1.0.0", "2026-01-01", retired="2026-02-01")]},
+            "no newer major version is listed",
+        ),
+        (
+            "releases",
+            {"releases": [_release("1.0.0", "2026-01-01"), _release("0.9.0", "2025-01-01")]},
+            "0.9.0 is listed after 1.0.0",
+        ),
+        ("product", {"contacts": []}, "contacts is not given"),
+        ("product", {"changes": [_change(29)]}, "less than 30 days before"),
+        ("waivers", {"waivers": [_waived(until="2027-01-02")]}, "it must end within 12 months"),
+        ("waivers", {"waivers": [_waived(until="2026-01-01")]}, "it must end within 12 months"),
+        ("waivers", {"waivers": [_waived(until=None)]}, "it has no end"),
+        ("waivers", {"waivers": [_waived(reason=" ")]}, "reason is not given"),
+        ("waivers", {"waivers": [_waived(address="http://x.example")]}, "not public at an https address"),
     ],
 )
 def test_what_is_wrong_with_a_document_is_said(kind, changed, told):

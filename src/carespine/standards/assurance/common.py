@@ -33,3 +33,10 @@ def missing(**fields: object) -> list[str]:
         if value is None
         or (isinstance(value, str | tuple) and not (value.strip() if isinstance(value, str) else value))
     ]
+
+
+def year_later(day: date) -> date:
+    """The same day of the next year; of 29 February the 28th."""
+    if (day.month, day.day) == (2, 29):
+        return date(day.year + 1, 2, 28)
+    return day.replace(year=day.year + 1)

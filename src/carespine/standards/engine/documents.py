@@ -11,6 +11,7 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
+from carespine.standards.engine.answer import Answer
 from carespine.standards.engine.context import Context, EndedEarlyError, fault
 from carespine.standards.models import Finding, Outcome
 
@@ -38,6 +39,22 @@ def document(kind: str, shape: type[Judged], came: str) -> Callable[[Context], A
         return context.judge(faults, tried=1 + len(faults), came=came)
 
     return run
+
+
+async def interfaces(context: Context) -> Answer:
+    """The service's CapabilityStatement, to hold a document against. Ends the check as not proven without one."""
+    answer = await context.fhir("GET", "metadata")
+    if answer.tree.get("resourceType") != "CapabilityStatement":
+        raise EndedEarlyError(
+            Finding(Outcome.SKIP, "there is no CapabilityStatement to compare with", tried=0)
+        )
+    return answer
+
+
+def version(capabilities: Answer) -> str:
+    """The version of the software that a CapabilityStatement names; empty where it names none."""
+    software = capabilities.tree.get("software")
+    return str(software.get("version") or "") if isinstance(software, dict) else ""
 
 
 async def fetch(context: Context, kind: str, shape: type[Kind]) -> Kind:

@@ -105,6 +105,15 @@ def test_a_reader_that_may_remember_little_reads_alike(monkeypatch: pytest.Monke
         assert canonical(quick.read(document)) == canonical(reading.read_in_full(document))
 
 
+def test_a_document_in_which_everything_is_new_is_left_to_the_full_reader(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(quick, "_known", Skeletons())
+    monkeypatch.setattr(quick, "_MOST_LEARNED", 3)
+    assert quick.read(DOCUMENTS[0]) is None
+    assert canonical(xml.decode(DOCUMENTS[0])) == canonical(reading.read_in_full(DOCUMENTS[0]))
+
+
 @pytest.mark.slow
 def test_the_official_examples_survive() -> None:
     folder = os.environ.get("CARESPINE_R4_PACKAGE", "")

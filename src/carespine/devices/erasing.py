@@ -118,7 +118,7 @@ async def _follow(
 
 
 def _periods(days: Iterable[set[int]]) -> list[str]:
-    """The review periods whose summary may rest on these days: it looks back over eight weeks."""
+    """The review periods whose summary may rest on these days: it looks back over 90 days."""
     found = {as_date(day) for some in days for day in some}
-    months = {(when.year * 12 + when.month - 1 + ahead) for when in found for ahead in range(3)}
+    months = {(when.year * 12 + when.month - 1 + ahead) for when in found for ahead in range(4)}
     return [f"{date(month // 12, month % 12 + 1, 1):%Y-%m}" for month in sorted(months)]

@@ -49,8 +49,8 @@ METRICS = (
     "alcohol",
     "fruit-and-vegetables",
 )
-# Four weeks, and the four before them to compare with.
-LOOK_BACK_DAYS = 56
+# What a GP looks back over between two reviews: a quarter of a year (issue: a 90-day summary).
+LOOK_BACK_DAYS = 90
 # The furthest that local days lie from UTC days, and a night's beginning on the evening before.
 MARGIN_DAYS = 2
 # Carespine: a day whose last reading comes before 22:00 is still going on (exported during the day).

@@ -114,7 +114,7 @@ def days(
 ) -> list[Day]:
     """Every local day that has a reading of this metric, in order. `preferred` sources come first, in that order."""
     tables = _tables(wanted, by_source, sources)
-    every = sorted({int(day) for table in tables for day in np.unique(table.day)})
+    every = sorted({day for table in tables for day in table.rows_of})
     return [_day(day, wanted, _ordered(tables, day, wanted, sources, preferred)) for day in every]
 
 
@@ -137,6 +137,9 @@ def _tables(
     return tables
 
 
+_NO_ROWS = slice(0, 0)
+
+
 @dataclass(slots=True, eq=False)
 class _Table:
     """One source's readings with what every rule needs, cut into local days."""
@@ -149,6 +152,7 @@ class _Table:
     present: Stretches
     is_totals: bool
     is_statistic: bool
+    rows_of: Mapping[int, slice]
 
     def __init__(self, source: int, samples: Samples, wanted: Metric) -> None:
         day = samples.middle_day() if wanted.timing == "daily" else samples.local_day()
@@ -163,8 +167,15 @@ class _Table:
         together = union(self.samples.start_ms, self.samples.end_ms, gap_ms=PRESENCE_GAP_MS)
         self.present = union(together.starts - PRESENCE_EDGE_MS, together.ends + PRESENCE_EDGE_MS)
 
+        every, begins = np.unique(self.day, return_index=True)
+        ends = [*begins[1:].tolist(), len(self.day)]
+        self.rows_of = {
+            number: slice(begin, end)
+            for number, begin, end in zip(every.tolist(), begins.tolist(), ends, strict=True)
+        }
+
     def rows(self, day: int) -> slice:
-        return slice(*np.searchsorted(self.day, [day, day + 1]))
+        return self.rows_of.get(day, _NO_ROWS)
 
 
 def _ordered(
@@ -203,14 +214,17 @@ def _day(day: int, wanted: Metric, tables: list[_Table]) -> Day:
     return Day(day, value, low, high, shares, imports=imports_of(kept), span=span_of(kept))
 
 
-def _rows_used(table: _Table, day: int, fraction: Float64) -> Int64:
-    result: Int64 = np.flatnonzero(fraction > 0) + int(table.rows(day).start)
+def _rows_used(table: _Table, day: int, fraction: Float64) -> Int64 | slice:
+    rows = table.rows(day)
+    if fraction.all():
+        return rows  # as nearly always; a slice copies nothing
+    result: Int64 = np.flatnonzero(fraction > 0) + int(rows.start)
     return result
 
 
 def imports_of(samples: Samples) -> frozenset[int]:
     """The numbers of the imports that brought these readings."""
-    return frozenset(int(number) for number in np.unique(samples.origin))
+    return frozenset(np.unique(samples.origin).tolist() if len(samples) > 1 else samples.origin.tolist())
 
 
 def span_of(samples: Samples) -> Span | None:
@@ -234,8 +248,11 @@ def separate(
 ) -> dict[int, tuple[Samples, Samples]]:
     """For a sparse metric: the readings of each source that count, and those that were set aside."""
     tables = _tables(wanted, by_source, sources)
+    if len(tables) == 1 and not tables[0].is_statistic:
+        (only,) = tables
+        return {only.source: (only.samples.take(only.plausible), only.samples.take(~only.plausible))}
     found: dict[int, tuple[list[Samples], list[Samples]]] = {}
-    for day in sorted({int(day) for table in tables for day in np.unique(table.day)}):
+    for day in sorted({day for table in tables for day in table.rows_of}):
         for table, fraction, _ in _choose(day, wanted, _ordered(tables, day, wanted, sources, preferred)):
             kept, aside = found.setdefault(table.source, ([], []))
             of_day = table.samples.take(np.arange(*table.rows(day).indices(len(table.day))))
@@ -249,6 +266,9 @@ Choice = tuple[_Table, Float64, dict[str, int]]
 
 
 def _choose(day: int, wanted: Metric, tables: list[_Table]) -> Iterator[Choice]:
+    if len(tables) == 1 and not tables[0].is_statistic:
+        yield _alone(day, tables[0])
+        return
     rule = _overlap_rule(wanted)
     covered, earlier = NOTHING, list[_Table]()
     less = _less_telling(day, tables) | {id(table): STATISTIC for table in tables if table.is_statistic}
@@ -271,6 +291,13 @@ def _choose(day: int, wanted: Metric, tables: list[_Table]) -> Iterator[Choice]:
             covered = covered.joined(table.present.within(first, last))
             earlier.append(table)
         yield table, fraction, {reason: count for reason, count in aside.items() if count}
+
+
+def _alone(day: int, table: _Table) -> Choice:
+    """The choice where nobody else has a reading on the day: what is plausible counts."""
+    plausible = table.plausible[table.rows(day)]
+    implausible = len(plausible) - int(np.count_nonzero(plausible))
+    return table, plausible.astype(np.float64), {IMPLAUSIBLE: implausible} if implausible else {}
 
 
 def _less_telling(day: int, tables: list[_Table]) -> dict[int, str]:
@@ -336,12 +363,19 @@ def _same_reading(
     return SAME_READING, keep
 
 
+# Rules that give a single reading back as it is.
+_OF_ONE = frozenset({"max", "last", "median", "mean"})
+
+
 def _value(
     wanted: Metric, day: int, used: list[tuple[_Table, Float64]]
 ) -> tuple[float | None, float | None, float | None]:
     if not used:
         return None, None, None
     amounts = np.concatenate([table.value[table.rows(day)][fraction > 0] for table, fraction in used])
+    if len(amounts) == 1 and wanted.day in _OF_ONE:
+        only = float(amounts[0])
+        return only, only, only
     low, high = float(amounts.min()), float(amounts.max())
     if wanted.day == "sum":
         total = sum(float((table.value[table.rows(day)] * fraction).sum()) for table, fraction in used)

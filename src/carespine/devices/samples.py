@@ -86,8 +86,8 @@ class Samples:
     def __len__(self) -> int:
         return len(self.start_ms)
 
-    def take(self, which: npt.NDArray[Any]) -> Samples:
-        """The rows that `which` selects: a mask or an order."""
+    def take(self, which: npt.NDArray[Any] | slice) -> Samples:
+        """The rows that `which` selects: a mask, an order or a stretch (which is no copy)."""
         return Samples(**{column: getattr(self, column)[which] for column in COLUMNS})
 
     def local_day(self) -> Int64:

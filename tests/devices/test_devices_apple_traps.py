@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from importlib import resources
 
 import pytest
@@ -104,6 +106,17 @@ def test_a_zip_gives_what_its_xml_gives() -> None:
     xml = export(record("HeartRate", 70, "2026-11-01 08:00:00 +0000", unit="count/min"))
     for name in ("apple_health_export/export.xml", "apple_health_export/Exportación.xml"):
         assert Outcome(zipped(xml, name)).values("heart-rate") == Outcome(xml).values("heart-rate") == [70.0]
+
+
+def test_a_larger_clinical_document_of_any_name_is_not_taken_for_the_export() -> None:
+    xml = export(record("HeartRate", 70, "2026-11-01 08:00:00 +0000", unit="count/min"))
+    buffer = io.BytesIO(zipped(xml, "apple_health_export/Exportieren.xml"))
+    with zipfile.ZipFile(buffer, "a") as archive:
+        archive.writestr(
+            "apple_health_export/Klinisch.xml", "<ClinicalDocument>" + " " * 90_000 + "</ClinicalDocument>"
+        )
+    outcome = Outcome(buffer.getvalue())
+    assert outcome.values("heart-rate") == [70.0]
 
 
 @pytest.mark.parametrize(

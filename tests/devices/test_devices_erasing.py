@@ -12,10 +12,11 @@ from carespine.devices import live
 from carespine.devices.erasing import erase_by_consent
 from carespine.devices.live import publish_pending
 from carespine.devices.models import Erasure, SummaryView
+from carespine.devices.on_request import erase_on_request
 from carespine.devices.samples import SourceIdentity
 from carespine.devices.validation import entries, status
 from carespine.devices.views import summary_view
-from carespine.kernel.errors import Forbidden, NotFound
+from carespine.kernel.errors import Forbidden, Invalid, NotFound
 from carespine.kernel.ids import patient_key
 from carespine.security.actor import PATIENT_REQUEST, TREATMENT, Actor, system_job
 
@@ -127,6 +128,8 @@ async def test_only_the_classes_of_the_consent_go_and_nothing_left_is_no_summary
         (False, "somebody", WEARER, NotFound),
         (False, "wearer", APP, Forbidden),
         (False, "wearer", replace(WEARER, proxy=frozenset({"*"})), Forbidden),
+        (False, "wearer", replace(WEARER, client="band", scopes=frozenset({"patient/*.cruds"})), Forbidden),
+        (True, "wearer", system_job("test"), Forbidden),
     ],
 )
 async def test_only_the_patient_erases_and_only_what_is_no_longer_shared(
@@ -138,6 +141,21 @@ async def test_only_the_patient_erases_and_only_what_is_no_longer_shared(
     with pytest.raises(error):
         await erase(house, "d", actor)
     assert await house.stored("weight") == [80.5]
+
+
+async def test_the_operator_erases_at_the_request_of_the_patient_with_this_number(house: House) -> None:
+    number = {"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990000115"}
+    await put(house, {"resourceType": "Patient", "id": "wearer", "identifier": [number]})
+    await send(house, APP, [sample("weight", 80.5, "kg")], "a")
+    await put(house, consent("c", APP.id, active=False))
+    with pytest.raises(Invalid):
+        await erase_on_request(house.door, nhs_number="999 000 0116", consent_id="c")
+    with pytest.raises(NotFound):
+        await erase_on_request(house.door, nhs_number="999 000 0115", consent_id="none")
+    assert await house.stored("weight") == [80.5]
+    done = await erase_on_request(house.door, nhs_number="999 000 0115", consent_id="c")
+    assert done.readings == 1
+    assert await house.stored("weight") == []
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""`carespine devices import`, `inspect`, `report` and `formats`."""
+"""`carespine devices import`, `inspect`, `report`, `erase` and `formats`."""
 
 from __future__ import annotations
 
@@ -177,6 +177,35 @@ def report(
         _say(made)
     if made.files and all(file.state == "refused" for file in made.files):
         raise typer.Exit(1)
+
+
+@group.command(
+    "erase", epilog='Example:  carespine devices erase --patient "999 000 0115" --consent 01HZX --yes'
+)
+def erase(
+    patient: Annotated[str, typer.Option(help="The patient's NHS number.")],
+    consent: Annotated[str, typer.Option(help="The id of the Consent that is at an end.")],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
+    data: DataOption = None,
+    database: DatabaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Erase for good what the app of an ended sharing had sent, at the patient's request."""
+    from carespine.devices.on_request import erase_on_request
+
+    if not yes:
+        typer.confirm("These readings cannot be brought back. Erase them?", abort=True)
+    done = on_platform(
+        data,
+        database,
+        lambda platform: erase_on_request(platform.door, nhs_number=patient, consent_id=consent),
+    )
+    if as_json:
+        print_json(asdict(done))
+        return
+    typer.echo(done.sentence)
+    typer.echo("Earlier versions in the record go with the next run of the server's jobs.")
 
 
 @group.command("formats")

@@ -20,14 +20,17 @@ from carespine.security.session import Session
 
 
 async def erase_by_consent(session: Session, *, patient_id: str, consent_id: str) -> Erasure:
-    """Erase every reading that the app of a Consent brought, of the classes it was for. Only the patient may.
+    """Erase every reading that the app of a Consent brought, of the classes it was for.
+
+    Only the patient may, in person (no carer, no app for them), or the operator's job at their request.
 
     The readings, those that were taken back before, and their Observations and summaries go for good, earlier versions
     with them (by the job that follows). What a clinician accepted into the record stays: it is the clinician's. The
     consent itself must be at an end: an app that may still send would send them again. Raises Forbidden, NotFound.
     """
     actor = session.actor
-    if actor.kind != "patient" or actor.proxy:
+    in_person = actor.kind == "patient" and not actor.proxy and actor.client is None
+    if not in_person and actor.kind != "system":
         raise Forbidden("Only the patient can erase their readings.")
     patient = await session.require_patient(patient_id)
     consent = await session.read("Consent", consent_id)

@@ -215,8 +215,8 @@ class Erasure:
         """What a summary says of it, without saying what the readings were."""
         what = ", ".join(self.classes) or "every class"
         day = f"{self.at.day} {self.at:%B %Y}"
-        sent = f"The patient erased the readings that {self.label} had sent ({what})"
-        return f"{sent} on {day}: {self.readings:,} in all."
+        sent = f"The readings that {self.label} had sent ({what})"
+        return f"{sent} were erased at the patient's wish on {day}: {self.readings:,} in all."
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,8 @@ DAMAGED = (
 _STEP = 1024 * 1024
 _ROOT = b"<HealthData"
 _HEAD = 256 * 1024
+# The export and its clinical document; an archive of thousands of XML files is not gone through.
+_MOST_LOOKED_INTO = 4
 
 
 def is_zip(file: BinaryIO) -> bool:
@@ -96,7 +98,7 @@ def _opened(file: BinaryIO) -> zipfile.ZipFile:
 
 
 def _export_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
-    """The largest XML file that is not the clinical document; its name depends on the phone's language."""
+    """The largest XML file that is not the clinical document; the names of both depend on the phone's language."""
     candidates = [
         info
         for info in archive.infolist()
@@ -104,10 +106,20 @@ def _export_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     ]
     if not candidates:
         raise UnreadableFile("The zip archive holds no export.xml, so it is not an Apple Health export.")
-    chosen = max(candidates, key=lambda info: info.file_size)
+    by_size = sorted(candidates, key=lambda info: info.file_size, reverse=True)
+    chosen = next((info for info in by_size[:_MOST_LOOKED_INTO] if _has_root(archive, info)), by_size[0])
     if chosen.flag_bits & 0x1:
         raise UnreadableFile("The export inside the archive is encrypted. Send it without a password.")
     return chosen
+
+
+def _has_root(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:
+    """Whether the member begins as an export does; one that is damaged is told about when it is read."""
+    try:
+        with archive.open(member) as stream:
+            return _ROOT in stream.read(_HEAD)
+    except DAMAGED:
+        return False
 
 
 def _unfolded(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from access_people import GP, PEOPLE
+from access_people import ADMINISTRATOR, ANN, BAND, CLEANER, GP, LOCUM, NURSE, OAK_GP, PEOPLE, PULSE, STRANGE
 from api import Server, fresh_database, ids, serving
 
+from carespine.security import restriction
+from carespine.security.actor import Actor
 from carespine.storage.embedded import EmbeddedPostgres
 from carespine.storage.search import clauses
+from carespine.storage.sql import Arguments
+from carespine.storage.types import type_number, type_numbers
 
 Tree = dict[str, Any]
 DIV = '<div xmlns="http://www.w3.org/1999/xhtml">{}</div>'
@@ -177,3 +183,37 @@ async def test_what_is_out_of_reach_changes_no_search(
         assert "bob" not in json.dumps(told_in_town), query
         answered += bool(told_in_town[1])
     assert answered > 25
+
+
+_FEW = frozenset({"system/Observation.rs?code=bp", "system/Patient.r"})
+_NARROW = Actor("app", "band", "Band", "certified app", scopes=_FEW)
+_FOR_ANN = replace(
+    ANN, client="pulse", context="ann", scopes=frozenset({"patient/Observation.rs", "launch/patient"})
+)
+
+
+@pytest.mark.parametrize(
+    "actor",
+    [GP, NURSE, OAK_GP, LOCUM, CLEANER, ANN, ADMINISTRATOR, BAND, PULSE, STRANGE, _NARROW, _FOR_ANN],
+    ids=lambda actor: f"{actor.role} {actor.id}",
+)
+@pytest.mark.parametrize(("interaction", "locating"), [("r", False), ("s", False), ("s", True)])
+async def test_naming_the_type_of_the_rows_changes_nothing_of_who_sees_them(
+    towns: tuple[Server, Server], actor: Actor, interaction: str, locating: bool
+) -> None:
+    """The condition for one type is the general one with what the type decides worked out."""
+    now = datetime(2026, 11, 1, tzinfo=UTC)
+    town, _ = towns
+    rows = await town.rows("select distinct type from resource")
+    names = {number: name for name, number in type_numbers().items()}
+    for (number,) in rows:
+        found = []
+        for kind in (None, names[number]):
+            arguments = Arguments(type_number(names[number]))
+            reach = restriction.rows(
+                actor, arguments, alias="r", now=now, interaction=interaction, locating=locating, kind=kind
+            )
+            statement = f"select r.id from resource r where r.type = $1 and {reach} order by r.id"  # noqa: S608
+            async with town.platform.database.connection() as connection:
+                found.append(await connection.fetch(statement, *arguments.values))
+        assert found[0] == found[1], names[number]

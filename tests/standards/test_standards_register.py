@@ -29,6 +29,7 @@ from carespine.standards import certificates, events, routes, service
 from carespine.standards.engine.config import RunConfig
 from carespine.standards.engine.evidence import verify
 from carespine.standards.keys import SigningKey
+from carespine.standards.known import Known
 from carespine.standards.lifecycle import State
 from carespine.storage.database import Database
 
@@ -63,6 +64,7 @@ class World:
     database: Database
     clock: Clock
     told: list[object] = field(default_factory=list)
+    known: Known = field(default_factory=Known)
 
     async def certify(self, app) -> dict[str, object]:
         """Apply and run over HTTP; the answer to the run."""
@@ -78,7 +80,10 @@ class World:
 
     async def standing(self, client_id: str):
         async with self.database.connection() as connection:
-            return await service.standing(connection, client_id, now=self.clock())
+            found = await service.standing(connection, client_id, now=self.clock())
+            # A process that knows the client from before says the same.
+            assert found == await service.standing(connection, client_id, now=self.clock(), known=self.known)
+            return found
 
 
 @pytest.fixture
@@ -389,3 +394,19 @@ async def test_the_script_in_the_documentation_verifies_certificate_status_and_l
     altered["proof"] = altered["proof"][::-1] if len(altered["proof"]) > 1 else ["00" * 32]
     (tmp_path / "inclusion.json").write_text(msgspec.json.encode(altered).decode())
     assert "the log does not have it" in verified().stderr
+
+
+async def test_what_is_known_of_a_client_is_read_again_once_something_was_written(world, steady_band) -> None:
+    certified = await world.certify(steady_band)
+    client = certified["client_id"]
+    async with world.database.connection() as connection:
+        first = await world.known.of(connection, client)
+        assert await world.known.of(connection, client) is first
+        await world.standards.suspend(ADMIN, certified["id"], reason="it showed one patient to another")
+        second = await world.known.of(connection, client)
+        assert second is not first
+        await connection.execute(
+            "update standards_version set contact = 'x@example.org' where client_id = $1", client
+        )
+        assert (await world.known.of(connection, client)).applications[0].contact == "x@example.org"
+        assert (await world.known.of(connection, "nobody")).applications == []

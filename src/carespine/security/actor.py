@@ -51,6 +51,28 @@ class Actor:
     proxy: frozenset[str] = frozenset()
     suspensions: int | None = None
 
+    def asking(self, address: str | None, request_id: str | None) -> Actor:
+        """The same at this address, with this request: made at each of them, in a third of `replace`'s time."""
+        return Actor(
+            self.kind,
+            self.id,
+            self.name,
+            self.role,
+            self.organisation,
+            self.reference,
+            self.patient,
+            self.scopes,
+            self.certificate,
+            address,
+            request_id,
+            self.notices,
+            self.client,
+            self.context,
+            self.emergency,
+            self.proxy,
+            self.suspensions,
+        )
+
     @property
     def patient_key(self) -> int | None:
         return patient_key(self.patient) if self.patient else None

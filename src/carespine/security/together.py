@@ -2,37 +2,81 @@
 
 Whoever asks while somebody else's question is being answered waits for the next answer, together with all who come
 until then. Nothing is remembered: an answer is given to those who were there before it was looked for, and forgotten.
+Those who were answered together tend to come back together: the next question waits for as many of them, a millisecond
+at most.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
+# Ours: how long the first of a group waits for the others; for how many keys it is known how many come.
+_GATHER_S, _MOST_KEYS = 0.001, 1_024
+
+
+@dataclass(slots=True)
+class _Group(Generic[V]):
+    """Those who wait for one answer."""
+
+    wanted: int
+    askers: list[asyncio.Future[V]] = field(default_factory=list)
+    full: asyncio.Future[None] | None = None
+
+    def add(self, asker: asyncio.Future[V]) -> None:
+        self.askers.append(asker)
+        if len(self.askers) >= self.wanted:
+            self._stop_waiting()
+
+    def _stop_waiting(self) -> None:
+        if self.full is not None and not self.full.done():
+            self.full.set_result(None)
+
+    async def gather(self) -> None:
+        """Wait until as many have come as are wanted, or for a millisecond."""
+        if len(self.askers) >= self.wanted:
+            return
+        loop = asyncio.get_running_loop()
+        full = self.full = loop.create_future()
+        late = loop.call_later(_GATHER_S, self._stop_waiting)
+        try:
+            await full
+        finally:
+            late.cancel()
 
 
 class Together(Generic[K, V]):
     """Answers by key; what has the same key must have the same answer at the same time."""
 
     def __init__(self) -> None:
-        self._waiting: dict[K, list[asyncio.Future[V]]] = {}
+        self._waiting: dict[K, _Group[V]] = {}
         self._running: dict[K, asyncio.Task[None]] = {}
+        self._usual: dict[K, int] = {}
 
     async def ask(self, key: K, find: Callable[[], Awaitable[V]]) -> V:
         """What `find` returns or raises, called after this was."""
         mine: asyncio.Future[V] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(key, []).append(mine)
+        group = self._waiting.get(key)
+        if group is None:
+            group = self._waiting[key] = _Group(self._usual.get(key, 1))
+        group.add(mine)
         if key not in self._running:
             self._running[key] = asyncio.create_task(self._run(key, find))
         return await mine
 
     async def _run(self, key: K, find: Callable[[], Awaitable[V]]) -> None:
         try:
-            while askers := self._waiting.pop(key, None):
-                await _answer(askers, find)
+            while group := self._waiting.get(key):
+                await group.gather()
+                del self._waiting[key]
+                if len(self._usual) >= _MOST_KEYS:
+                    self._usual.clear()
+                self._usual[key] = len(group.askers)
+                await _answer(group.askers, find)
         finally:
             del self._running[key]
 

@@ -202,7 +202,7 @@ class TokenService:
             async with self._database.connection() as connection:
                 await self._demand_proof(connection, claims, token, proof)
         found = await self._asked.ask(token, lambda: self._actor_of(claims))
-        return replace(found, address=address, request_id=request_id)
+        return found.asking(address, request_id)
 
     async def _actor_of(self, claims: Mapping[str, Any]) -> Actor:
         """As the database has it now; the requests with one token that come together share this."""

@@ -40,6 +40,7 @@ from carespine.standards.engine import html, runner
 from carespine.standards.engine.config import RunConfig
 from carespine.standards.engine.report import Report
 from carespine.standards.keys import SigningKey
+from carespine.standards.known import Known, read
 from carespine.standards.lifecycle import CannotHappenError, Entry, Event, Situation
 from carespine.standards.models import UNKNOWN, Application, CheckResult, Standing
 
@@ -457,16 +458,20 @@ def _unmet(report: Report, required: Iterable[str]) -> set[str]:
     return {reason.split(" ", 1)[0] for reason in alone.reasons}
 
 
-async def standing(connection: Connection, client_id: str, *, now: datetime) -> Standing:
+async def standing(
+    connection: Connection, client_id: str, *, now: datetime, known: Known | None = None
+) -> Standing:
     """What this client may do now, from the committed log: read at every token and every request.
+
+    `known` is what the process knows of the register, where it asks often.
 
     Where a client has several versions, the newest that ever was certified counts; a newer one that is still being
     tested takes nothing away, and an older one does not outlive it.
     """
-    applications = await store.applications_of_client(connection, client_id)
+    registered = await (known.of if known else read)(connection, client_id)
+    applications, logs = registered.applications, registered.logs
     if not applications:
         return Standing(UNKNOWN, None, None, allowed=False, reason="there is no application by this client")
-    logs = await store.logs(connection, [each.id for each in applications])
     certified = [each for each in applications if any(line.event is Event.CERTIFY for line in logs[each.id])]
     # A suspension for safety stands above a newer version's certificate, until the authority lifts it.
     barred = [

@@ -143,6 +143,18 @@ async def applications_of_client(connection: Connection, client_id: str) -> list
     return [_application(row) for row in rows]
 
 
+async def mark(connection: Connection, client_id: str) -> str:
+    """Another text after each change to a client's applications or to their logs, which only grow."""
+    return str(
+        await connection.fetchval(
+            "select concat_ws(' ', string_agg(v.id || ':' || v.xmin || ':' || p.xmin, ',' order by v.id), "
+            "(select count(*) || ':' || max(e.seq) from standards_event e where e.version = any(array_agg(v.id)))) "
+            "from standards_version v join standards_product p on p.id = v.product where v.client_id = $1",
+            client_id,
+        )
+    )
+
+
 async def applications_of_product(connection: Connection, supplier: str, product: str) -> list[Application]:
     """The applications of one product, the newest first."""
     rows = await connection.fetch(

@@ -22,6 +22,7 @@ from carespine.standards import certificates
 from carespine.standards import routes as standards_routes
 from carespine.standards import service as standards_service
 from carespine.standards.events import CertificateIssued, CertificateRefused
+from carespine.standards.known import Known
 from carespine.standards.models import UNKNOWN
 
 if TYPE_CHECKING:
@@ -40,16 +41,20 @@ class Certificates:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._known = Known()
 
     async def standing(self, connection: Connection, client_id: str) -> Standing:
         """Of a client that registered itself: the standing of the product whose certificate it came with."""
-        found = await standards_service.standing(connection, client_id, now=self._clock())
+        found = await self._of(connection, client_id)
         if found.state != UNKNOWN:
             return found
         client = await clients.find(connection, client_id)
         if client is None or client.software is None:
             return found
-        return await standards_service.standing(connection, client.software, now=self._clock())
+        return await self._of(connection, client.software)
+
+    async def _of(self, connection: Connection, client_id: str) -> Standing:
+        return await standards_service.standing(connection, client_id, now=self._clock(), known=self._known)
 
 
 @dataclass(frozen=True, slots=True)

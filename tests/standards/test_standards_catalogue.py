@@ -70,6 +70,7 @@ def test_a_profile_only_asks_for_what_applies_to_its_kind_of_service():
         ('level = "should"', 'level = "perhaps"', "perhaps"),
         ("severity = 3", "severity = 4", "severity must be 1 to 3"),
         ('id = "SE-13"', 'id = "SE-99"', "is not the file's name"),
+        ('id = "SE-13"', 'id = "XX-13"', "begins with one of the areas AC, AP"),
         ("evidence_days = 30", "evidence_days = 0", "at least 1"),
         ('probes = ["se-13-security-txt"]', "probes = []", "at least one probe"),
         ("waivable = true", "waivable = true\nvendor = 1", "vendor"),

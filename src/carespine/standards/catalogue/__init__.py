@@ -20,6 +20,20 @@ _HERE = Path(__file__).parent
 _PROFILES = _HERE.parent / "profiles"
 _ID = re.compile(r"[A-Z]{2}-\d{2}")
 _LEAST_SEVERE = 3
+# The areas of minimum-standards.md, by how the ids of their requirements begin.
+AREAS = {
+    "AC": "Access",
+    "AP": "API and openness",
+    "AU": "Audit, consent and privacy",
+    "BK": "Appointments",
+    "CS": "Clinical safety",
+    "ID": "Identity and registers",
+    "LI": "Lifecycle",
+    "RE": "Reliability",
+    "SE": "Security",
+    "TR": "Terminology and data",
+    "WE": "Wearables and diet",
+}
 
 
 def read_requirement(path: Path) -> Requirement:
@@ -43,6 +57,7 @@ def _faults(requirement: Requirement, path: Path) -> list[str]:
             requirement.id
         ),
         f"the id {requirement.id!r} is not the file's name": requirement.id == path.stem,
+        f"an id begins with one of the areas {', '.join(AREAS)}": requirement.id[:2] in AREAS,
         f"severity must be 1 to {_LEAST_SEVERE}": 1 <= requirement.severity <= _LEAST_SEVERE,
         "evidence_days must be at least 1": requirement.evidence_days >= 1,
         "statement, harm, threshold and source must not be empty": all(

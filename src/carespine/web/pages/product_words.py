@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from carespine.standards import catalogue
 from carespine.standards.lifecycle import TABLE, Event, Situation, State
 from carespine.standards.models import Level, Outcome, Requirement, ThresholdStanding
 from carespine.web.pages import views
@@ -75,19 +76,6 @@ SAID = {
     Event.REFUSE: "Failed run",
 }
 # By the first letters of a requirement's id.
-_AREAS = {
-    "AC": "Access",
-    "AP": "API and openness",
-    "AU": "Audit, consent and privacy",
-    "BK": "Appointments",
-    "CS": "Clinical safety",
-    "ID": "Identity and registers",
-    "LI": "Lifecycle",
-    "RE": "Reliability",
-    "SE": "Security",
-    "TR": "Terminology and data",
-    "WE": "Wearables and diet",
-}
 _STANDINGS = {
     ThresholdStanding.SOURCED: "",
     ThresholdStanding.UNCONFIRMED: " (the number is still to be confirmed)",
@@ -128,8 +116,7 @@ def outcome_words(outcome: str) -> tuple[str, Tone]:
 
 def area_of(requirement: Requirement) -> str:
     """The area of the catalogue that a requirement belongs to."""
-    prefix = requirement.id[:2]
-    return _AREAS.get(prefix, prefix)
+    return catalogue.AREAS[requirement.id[:2]]
 
 
 def as_requirement(requirement: Requirement) -> views.Requirement:

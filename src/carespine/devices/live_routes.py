@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import zlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
@@ -93,21 +93,16 @@ def endpoints(platform: Platform, key_of: Key) -> dict[str, Endpoint]:
         asked = request.query_params
         first, last = _moment(asked.get("from")), _moment(asked.get("to"))
         async with platform.door.enter(actor, purpose=TREATMENT) as session:
-            rows = await raw_window(
+            lines = await raw_window(
                 session,
                 patient_id=request.path_params["patient"],
                 metric_key=asked.get("metric", ""),
                 first=first,
                 last=last,
             )
-        lines = await asyncio.to_thread(_lines, rows)
         return Response(lines, media_type=NDJSON)
 
     return {"batches": batch, "source": erase, "ranking": rank, "readings": window}
-
-
-def _lines(rows: Sequence[dict[str, Any]]) -> bytes:
-    return msgspec.json.Encoder().encode_lines(rows)
 
 
 def _moment(text: str | None) -> datetime:

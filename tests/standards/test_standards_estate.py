@@ -245,6 +245,9 @@ def test_the_command_compares_two_folders(tmp_path):
     assert json.loads(differs.output)["parts"]["alerts"]["imported"] == 0
     unkept = run.invoke(app, ["standards", "compare-exports", str(left), str(left), "--keep", "x"])
     assert unkept.exit_code == 2
+    whose = ["--keep", "x", "--organisation", "A81001", "--target", "B"]
+    itself = run.invoke(app, ["standards", "compare-exports", str(left), str(left), *whose])
+    assert (itself.exit_code, "compared with itself" in itself.output) == (2, True)
 
 
 async def test_a_case_says_who_has_to_act_next(stage):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -19,10 +20,10 @@ from carespine.kernel.errors import Conflict, Forbidden
 from carespine.kernel.ids import new_id
 from carespine.security import accounts
 from carespine.security.accounts import Account
-from carespine.security.actor import Actor
+from carespine.security.actor import Actor, system_job
 from carespine.security.audit_log import AuditLog
 from carespine.security.door import Door
-from carespine.standards import gates, merkle, routes, service, store
+from carespine.standards import gates, merkle, moving, routes, service, store
 from carespine.standards.keys import SigningKey
 from carespine.standards.lifecycle import Entry, Event, State
 from carespine.standards.models import Application
@@ -112,6 +113,7 @@ async def certify(world: World, version: str = "1.0.0") -> None:
         await store.add_event(tx, world.id, entry)
 
 
+LEFT = [{"resourceType": "Basic", "id": "a"}, {"resourceType": "Basic", "id": "b"}]
 PART = gates.Part(exported=3, imported=3, exported_sha256="a" * 64, imported_sha256="a" * 64)
 FACTS = gates.Facts(
     sites=(
@@ -143,6 +145,7 @@ async def test_the_whole_way_out_takes_its_time_and_keeps_every_step(world):
     assert (await world.said())["access"]["reach"] == "export"
     with pytest.raises(Conflict, match="W3: nothing is said about A81001"):
         await world.standards.withdraw(ADMIN, world.id, reason="its time is over")
+    await compared(world, LEFT)
     with pytest.raises(Conflict, match="export stays possible until"):
         await world.standards.withdraw(ADMIN, world.id, reason="its time is over", facts=FACTS)
     world.clock.forward(days=30)
@@ -154,8 +157,41 @@ async def test_the_whole_way_out_takes_its_time_and_keeps_every_step(world):
     ]  # fmt: skip
     assert history[3]["severity"] == 2
     async with world.database.connection() as connection:
-        kept = await connection.fetchval("select facts->>'continuity_owner' from standards_withdrawal")
-    assert kept == "the practice manager"
+        kept = json.loads(await connection.fetchval("select facts from standards_withdrawal"))
+    assert kept["continuity_owner"] == "the practice manager"
+    assert kept["sites"][0]["parts"]["resources"]["exported"] == len(LEFT)
+
+
+async def compared(world: World, arrived: list[dict[str, str]], organisation: str = SITE) -> None:
+    """Keep a comparison of what the site exported with what arrived elsewhere."""
+    left, other = (
+        moving.read_lines("\n".join(json.dumps(each) for each in side).encode(), "e")
+        for side in (LEFT, arrived)
+    )
+    kept = {"organisation": organisation, "target": "Other Band 2", "report": moving.compare(left, other)}
+    await moving.rehearsed(world.standards, system_job("rehearse leaving"), world.id, **kept)
+
+
+async def test_no_word_of_the_authority_stands_for_a_comparison_of_the_exports(world):
+    async def refused() -> str:
+        with pytest.raises(Conflict) as told:
+            await world.standards.withdraw(ADMIN, world.id, reason="closed", facts=FACTS)
+        return str(told.value)
+
+    await world.decide(Event.PHASE_OUT)
+    world.clock.forward(days=364)
+    await compared(world, LEFT)  # while the product could still be written to
+    world.clock.forward(days=1 + 30)
+    assert "W3: no comparison of what A81001 exported" in await refused()
+    await compared(world, LEFT[:1])
+    assert "W3: the resources of A81001 differ: 2 exported, 1 imported" in await refused()
+    await compared(world, LEFT)
+    await compared(world, [LEFT[0], {**LEFT[1], "status": "altered"}])  # the newest counts
+    assert "W3: the resources of A81001 differ: 2 exported, 2 imported" in await refused()
+    world.clock.forward(seconds=1)
+    await compared(world, LEFT)
+    done = await world.standards.withdraw(ADMIN, world.id, reason="closed", facts=FACTS)
+    assert done.state is State.WITHDRAWN
 
 
 async def test_a_restricted_product_comes_to_no_new_site_and_keeps_those_it_has(world):
@@ -224,6 +260,7 @@ async def test_the_gates_are_overridden_by_the_two_people_who_are_named(world):
     await administrators(world)
     await world.decide(Event.PHASE_OUT)
     world.clock.forward(days=366 + 30)
+    await compared(world, LEFT)
     now = world.clock()
     signed = {"signed": now - timedelta(minutes=1), "until": now + timedelta(days=7)}
     override = gates.Override(first="ada", second="otto", reason="the supplier is insolvent", **signed)

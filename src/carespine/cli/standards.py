@@ -227,6 +227,8 @@ def compare_exports(
 
     if keep and not (organisation.strip() and target.strip()):
         raise typer.BadParameter("--keep goes with --organisation and --target")
+    if keep and left.samefile(arrived):
+        raise typer.BadParameter("a folder compared with itself proves nothing: name what B exports")
     report = moving.compare(moving.read_folder(left), moving.read_folder(arrived))
     if keep:
         asyncio.run(_keep(keep, organisation.strip(), target.strip(), report, data, database))

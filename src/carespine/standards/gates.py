@@ -88,6 +88,11 @@ def reasons_to_stay(facts: Facts, *, deployed: frozenset[str], now: datetime) ->
 
 
 def _unreconciled(site: Site) -> list[str]:
+    if not site.parts:
+        return [
+            f"W3: no comparison of what {site.organisation} exported with what arrived is kept since the product "
+            "came into its state ('carespine standards compare-exports --keep' keeps one)"
+        ]
     missing = [
         f"W3: the {part} of {site.organisation} are not reconciled"
         for part in PARTS

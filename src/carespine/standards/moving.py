@@ -10,13 +10,15 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from carespine.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from carespine.kernel.ids import new_id
 from carespine.security.actor import ADMINISTRATION
 from carespine.standards import store, transparency
 from carespine.standards.authority import health_body
 from carespine.standards.engine.evidence import canonical
-from carespine.standards.gates import Part
+from carespine.standards.gates import Facts, Part
 
 if TYPE_CHECKING:
     from carespine.security.actor import Actor
@@ -266,3 +268,18 @@ async def moves(connection: Connection, application_id: str, organisation: str) 
         )
         for row in rows
     ]  # fmt: skip
+
+
+async def reconciled(connection: Connection, application_id: str, facts: Facts, *, since: datetime) -> Facts:
+    """The facts with each site's parts as its newest comparison has them that was kept at `since` or later.
+
+    What is told of the parts counts for nothing: two exports were compared, or the site is not reconciled. An
+    older comparison does not count either, for what was written after it may exist nowhere else.
+    """
+    sites = []
+    for site in facts.sites:
+        known = await moves(connection, application_id, site.organisation)
+        newest = next((each for each in known if each.at >= since), None)
+        parts = msgspec.convert(newest.report["parts"], dict[str, Part]) if newest else {}
+        sites.append(msgspec.structs.replace(site, parts=parts))
+    return msgspec.structs.replace(facts, sites=tuple(sites))

@@ -28,6 +28,7 @@ from carespine.standards import (
     gating,
     issuing,
     lifecycle,
+    moving,
     possession,
     rules,
     signing,
@@ -325,18 +326,20 @@ class Standards:
     ) -> Situation:
         """End a product version's access for good. Raises Conflict with every gate (W1 to W5) that is shut.
 
-        An override names two administrators by their user names, and both call this with the same facts within a
-        day: the first signs, and nothing changes; with the second it is withdrawn.
+        What was reconciled (W3) is read from the comparisons kept since the product came into its state, whatever
+        `facts` says of it. An override names two administrators by their user names, and both call this with the
+        same facts within a day: the first signs, and nothing changes; with the second it is withdrawn.
         """
         async with self.door.enter(actor, purpose=ADMINISTRATION) as session:
             wanted = await self._held(session.tx, application_id)
             found = await store.situation(session.tx, wanted.id, now=self.clock())
             sites = await store.deployments(session.tx, wanted.id)
+            known = await moving.reconciled(session.tx, wanted.id, facts, since=found.since)
         if found.state is lifecycle.State.EXPORT_ONLY or sites:
             deployed = frozenset(site.organisation for site in sites)
-            if shut := gates.reasons_to_stay(facts, deployed=deployed, now=self.clock()):
+            if shut := gates.reasons_to_stay(known, deployed=deployed, now=self.clock()):
                 raise Conflict(f"It may not be withdrawn yet. {'; '.join(shut)}.")
-        ruling = Ruling(reason, facts=msgspec.json.encode(facts))
+        ruling = Ruling(reason, facts=msgspec.json.encode(known))
         if facts.override is not None:
             other = await self._overridden(actor, application_id, reason.strip(), facts, facts.override)
             if isinstance(other, Situation):

@@ -168,7 +168,7 @@ def test_what_is_no_package_for_r4_is_refused_in_words(
 def test_a_file_that_is_no_archive_is_refused_in_words(tmp_path: Path) -> None:
     path = tmp_path / "p.tgz"
     path.write_bytes(b"not an archive")
-    with pytest.raises(Invalid, match=r"p\.tgz is not a package that can be read"):
+    with pytest.raises(Invalid, match=r"p\.tgz is no package that can be read"):
         packages.read(path)
 
 

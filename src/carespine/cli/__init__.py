@@ -35,6 +35,7 @@ app = typer.Typer(
     help="Carespine: open standards as executable checks, a shared FHIR R4 record, and the services that pass.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # errors and help as plain lines, which programs and screen readers take as they are
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 serve.register(app)
@@ -57,7 +58,7 @@ version.register(app)
 
 
 def main() -> None:
-    """Run the command; an error of the platform becomes one sentence, and a hint, on standard error."""
+    """Run the command; an error becomes one sentence, and a hint, on standard error."""
     try:
         app()
     except Misconfigured as error:

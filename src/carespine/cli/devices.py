@@ -208,7 +208,7 @@ def erase(
     typer.echo("Earlier versions in the record go with the next run of the server's jobs.")
 
 
-@group.command("formats")
+@group.command("formats", epilog="Example:  carespine devices formats --json")
 def formats(as_json: JsonOption = False) -> None:
     """List the formats that can be read."""
     from carespine.devices.adapters import ALL

@@ -34,8 +34,9 @@ def print_json(value: Any) -> None:
 
 @contextmanager
 def progress_bar(label: str, total: int | None) -> Iterator[Progress]:
-    """A progress bar on standard error, which a program that reads standard output does not see."""
+    """A progress bar on standard error where that is a terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=False) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         progress.add_task(label, total=total)
         yield progress

@@ -11,7 +11,7 @@ from carespine.cli.options import JsonOption, print_json
 
 
 def register(app: typer.Typer) -> None:
-    app.command()(version)
+    app.command(epilog="Example:  carespine version --json")(version)
 
 
 def version(as_json: JsonOption = False) -> None:

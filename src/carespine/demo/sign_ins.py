@@ -57,7 +57,10 @@ def _people() -> list[tuple[Account, str]]:
         (_staff("gp", story_people.GP), "the practice's inbox and its patients' summaries"),
         (_staff("nurse", story_people.NURSE), "the same inbox as the GP"),
         (_staff("reception", story_people.RECEPTIONIST), "names and tasks, no clinical data"),
-        (_patient("patient", story_people.CONSENTING_PATIENT), "their own readings, and who has looked"),
+        (
+            _patient("patient", story_people.CONSENTING_PATIENT),
+            f"their own readings, and who has looked; NHS number {story_people.CONSENTING_PATIENT.nhs_number}",
+        ),
         (administrator, "the register of products and their certificates, no patient data"),
     ]
 

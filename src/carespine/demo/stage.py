@@ -50,6 +50,13 @@ class Stage:
         return int(next(iter(row.values()))) if row else 0
 
 
+def expect_within(stage: Stage, seconds: float, limit_s: float, what: str) -> None:
+    """Raise StepFailed where a check took longer than the limit; a performance for a person may take its time."""
+    expect(
+        seconds <= limit_s or not stage.checking, f"{what} took {seconds:.1f} s, more than {limit_s:.0f} s"
+    )
+
+
 def expect(holds: bool, otherwise: str) -> None:
     """Raise StepFailed with `otherwise` unless `holds`."""
     if not holds:

@@ -10,7 +10,7 @@ import httpx
 
 from carespine.demo.apple_export import wearer_of, write_export
 from carespine.demo.practice.story_people import CONSENTING_PATIENT, REFUSING_PATIENT
-from carespine.demo.stage import Stage, expect
+from carespine.demo.stage import Stage, expect, expect_within
 from carespine.demo.steps.certify import BROKEN, SOUND
 from carespine.demo.visitor import Visitor
 from carespine.devices.metrics import data_classes
@@ -96,7 +96,7 @@ def _verify_counts(stage: Stage, counts: dict[str, Any], seconds: float) -> None
     expect(explained == counts["rejected"], f"{counts['rejected']} were rejected, {explained} with a reason")
     written = stage.truth.records if stage.truth else 0
     expect(counts["read"] >= written, f"the export holds {written} records, only {counts['read']} were read")
-    expect(seconds <= IMPORT_WITHIN_S, f"the import took {seconds:.1f} s, more than {IMPORT_WITHIN_S:.0f} s")
+    expect_within(stage, seconds, IMPORT_WITHIN_S, "the import")
     held = stage.count(
         "select coalesce(sum(readings), 0) from device_chunk where patient = %s",
         patient_key(CONSENTING_PATIENT.id),

@@ -186,7 +186,9 @@ async def _first_answer(session: Session) -> dict[str, Any]:
             raise
         except httpx.TransportError as error:
             lost.append(error)
-    raise NothingAnswers(f"nothing answers at {session.base_url}: {_why(lost[-1])}") from lost[-1]
+    raise NothingAnswers(
+        f"nothing answers at {session.base_url}: {_why(lost[-1])}. Is the service up, and the address right?"
+    ) from lost[-1]
 
 
 def _demand_address(url: str) -> None:

@@ -394,19 +394,3 @@ async def test_the_script_in_the_documentation_verifies_certificate_status_and_l
     altered["proof"] = altered["proof"][::-1] if len(altered["proof"]) > 1 else ["00" * 32]
     (tmp_path / "inclusion.json").write_text(msgspec.json.encode(altered).decode())
     assert "the log does not have it" in verified().stderr
-
-
-async def test_what_is_known_of_a_client_is_read_again_once_something_was_written(world, steady_band) -> None:
-    certified = await world.certify(steady_band)
-    client = certified["client_id"]
-    async with world.database.connection() as connection:
-        first = await world.known.of(connection, client)
-        assert await world.known.of(connection, client) is first
-        await world.standards.suspend(ADMIN, certified["id"], reason="it showed one patient to another")
-        second = await world.known.of(connection, client)
-        assert second is not first
-        await connection.execute(
-            "update standards_version set contact = 'x@example.org' where client_id = $1", client
-        )
-        assert (await world.known.of(connection, client)).applications[0].contact == "x@example.org"
-        assert (await world.known.of(connection, "nobody")).applications == []

@@ -25,6 +25,7 @@ from carespine.security.audit_log import AuditLog
 from carespine.security.door import Door
 from carespine.standards import gates, merkle, moving, routes, service, store
 from carespine.standards.keys import SigningKey
+from carespine.standards.known import Known
 from carespine.standards.lifecycle import Entry, Event, State
 from carespine.standards.models import Application
 from carespine.standards.service import Ruling
@@ -235,6 +236,20 @@ async def test_a_newer_version_does_not_lift_a_suspension(world):
     await world.standards.reinstate(ADMIN, first, reason="mended")
     async with world.database.connection() as connection:
         assert (await service.standing(connection, "steady-band", now=world.clock())).allowed
+
+
+async def test_what_is_known_of_a_client_is_read_again_once_something_was_written(world):
+    known = Known()
+    async with world.database.connection() as connection:
+        first = await known.of(connection, "steady-band")
+        assert first.applications
+        assert await known.of(connection, "steady-band") is first
+        await world.standards.suspend(ADMIN, world.id, reason="it showed one patient to another")
+        second = await known.of(connection, "steady-band")
+        assert [line.event for line in second.logs[world.id]][-1] is Event.SUSPEND
+        await connection.execute("update standards_version set contact = 'x@example.org'")
+        assert (await known.of(connection, "steady-band")).applications[0].contact == "x@example.org"
+        assert (await known.of(connection, "nobody")).applications == []
 
 
 async def test_a_hold_is_signed_by_two_administrators_in_person(world):

@@ -101,6 +101,24 @@ def test_an_address_where_nobody_listens_is_said_in_words(
             ["serve", "--port", "99999"],
             "The setting port (CARESPINE_PORT) is not usable: it is 65535 at most.",
         ),
+        (["nope"], "carespine: No such command 'nope'. See carespine --help."),
+        (
+            ["serve", "--prot", "1"],
+            "carespine: No such option: --prot (Possible options: --host, --port) See carespine",
+        ),
+        (
+            ["serve", "--port", "abc"],
+            "carespine: Invalid value for '--port': it is a whole number. See carespine serve",
+        ),
+        (
+            ["load", "missing.json"],
+            "carespine: Invalid value for 'files': file 'missing.json' does not exist.",
+        ),
+        (
+            ["certificate", "verify"],
+            "carespine: Missing argument 'file'. See carespine certificate verify --help.",
+        ),
+        (["devices"], "Usage: carespine devices"),
         (["serve", "--workers", "-1"], "workers (CARESPINE_WORKERS) is not usable: it is 0 at least."),
         (["certificate", "verify", "{file}", "--trust", "{file}"], "is not JSON; expected a JWKS."),
         (["view", "run", "{file}"], "text.txt is no ViewDefinition: it is not JSON."),

@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 refused or failed, 2 misuse.
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import typer
 
@@ -57,10 +58,20 @@ doctor.register(app)
 version.register(app)
 
 
+# Typer exports the kinds of misuse, not their family.
+_Misuse: Any = typer.BadParameter.__base__
+_NO_NUMBER = "Input should be a valid integer, unable to parse string as an integer"
+
+
 def main() -> None:
     """Run the command; an error becomes one sentence, and a hint, on standard error."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False) or 0)
+    except _Misuse as error:
+        _say_misuse(error)
+        sys.exit(2)
+    except typer.Abort:  # Ctrl-C, or the end of what was to be typed
+        sys.exit(130)
     except Misconfigured as error:
         _say(error.message, f"See {error.page}." if error.page else None)
         sys.exit(2)
@@ -72,6 +83,15 @@ def main() -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _say_misuse(error: Any) -> None:
+    where = error.ctx.command_path if error.ctx else app.info.name
+    said = error.format_message().replace(_NO_NUMBER, "it is a whole number")
+    if error.ctx is not None and said == error.ctx.get_help():  # no words at all: the help is the answer
+        typer.echo(said, err=True)
+    else:
+        _say(said if said.endswith((".", "?", ")")) else f"{said}.", f"See {where} --help.")
 
 
 def _say(message: str, hint: str | None) -> None:

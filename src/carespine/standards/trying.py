@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from carespine.kernel.errors import CarespineError, NotFound, TooMany
+from carespine.kernel.errors import CarespineError, NotFound, TooMany, Unavailable
 from carespine.kernel.ids import new_id
 from carespine.standards import store
 from carespine.standards.engine import runner
@@ -134,17 +134,22 @@ async def _go(
         outcome = "the run failed through our own fault; it is not held against the service"
     finally:
         pump.cancel()
-        with suppress(asyncio.CancelledError):
+        with suppress(asyncio.CancelledError, Unavailable):
             await pump
-    await _write(standards, name, found, evidence)
-    async with standards.database.transaction() as tx:
-        await tx.execute(
-            "update standards_live_run set ended = $2, outcome = $3, run = $4 where id = $1",
-            name,
-            standards.clock(),
-            outcome,
-            kept,
-        )
+    try:
+        await _write(standards, name, found, evidence)
+        async with standards.database.transaction() as tx:
+            await tx.execute(
+                "update standards_live_run set ended = $2, outcome = $3, run = $4 where id = $1",
+                name,
+                standards.clock(),
+                outcome,
+                kept,
+            )
+    except (
+        Unavailable
+    ) as error:  # as when the server ends: whoever watches is told that the run was broken off
+        _log.warning("the end of a run was not written down", error=error.message)
 
 
 async def _trial(

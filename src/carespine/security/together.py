@@ -13,40 +13,24 @@ from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from carespine.kernel.gathering import Gathering
+
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
-# Ours: how long the first of a group waits for the others; for how many keys it is known how many come.
-_GATHER_S, _MOST_KEYS = 0.001, 1_024
+# Ours: for how many keys it is known how many come.
+_MOST_KEYS = 1_024
 
 
 @dataclass(slots=True)
 class _Group(Generic[V]):
     """Those who wait for one answer."""
 
-    wanted: int
+    gathering: Gathering
     askers: list[asyncio.Future[V]] = field(default_factory=list)
-    full: asyncio.Future[None] | None = None
 
     def add(self, asker: asyncio.Future[V]) -> None:
         self.askers.append(asker)
-        if len(self.askers) >= self.wanted:
-            self._stop_waiting()
-
-    def _stop_waiting(self) -> None:
-        if self.full is not None and not self.full.done():
-            self.full.set_result(None)
-
-    async def gather(self) -> None:
-        """Wait until as many have come as are wanted, or for a millisecond."""
-        if len(self.askers) >= self.wanted:
-            return
-        loop = asyncio.get_running_loop()
-        full = self.full = loop.create_future()
-        late = loop.call_later(_GATHER_S, self._stop_waiting)
-        try:
-            await full
-        finally:
-            late.cancel()
+        self.gathering.came()
 
 
 class Together(Generic[K, V]):
@@ -62,7 +46,7 @@ class Together(Generic[K, V]):
         mine: asyncio.Future[V] = asyncio.get_running_loop().create_future()
         group = self._waiting.get(key)
         if group is None:
-            group = self._waiting[key] = _Group(self._usual.get(key, 1))
+            group = self._waiting[key] = _Group(Gathering(self._usual.get(key, 1)))
         group.add(mine)
         if key not in self._running:
             self._running[key] = asyncio.create_task(self._run(key, find))
@@ -71,7 +55,7 @@ class Together(Generic[K, V]):
     async def _run(self, key: K, find: Callable[[], Awaitable[V]]) -> None:
         try:
             while group := self._waiting.get(key):
-                await group.gather()
+                await group.gathering.wait()
                 del self._waiting[key]
                 if len(self._usual) >= _MOST_KEYS:
                     self._usual.clear()

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from carespine.kernel.gathering import Gathering
 from carespine.storage.resources import read_many
 from carespine.storage.sql import Arguments
 
@@ -25,8 +26,8 @@ Identity = tuple[str, str]
 # Ours: statements under way at once, each for another reach, so that a slow one holds up nobody else; ids in each.
 _AT_ONCE = 4
 _MOST_IDS = 256
-# Ours: how long the first of a group waits for the others; for how many reaches it is known how many come.
-_GATHER_S, _MOST_REACHES = 0.001, 256
+# Ours: for how many reaches it is known how many come.
+_MOST_REACHES = 256
 
 
 @dataclass(slots=True)
@@ -34,32 +35,12 @@ class _Group:
     """Those who ask with the same reach."""
 
     reachable: Reachable
+    gathering: Gathering
     asked: dict[Identity, list[asyncio.Future[Stored | None]]] = field(default_factory=dict)
-    askers: int = 0
-    wanted: int = 1
-    full: asyncio.Future[None] | None = None
 
     def add(self, identity: Identity, future: asyncio.Future[Stored | None]) -> None:
         self.asked.setdefault(identity, []).append(future)
-        self.askers += 1
-        if self.askers >= self.wanted:
-            self.stop_waiting()
-
-    def stop_waiting(self) -> None:
-        if self.full is not None and not self.full.done():
-            self.full.set_result(None)
-
-    async def gather(self) -> None:
-        """Wait until as many have come as are wanted, or for a millisecond."""
-        if self.askers >= self.wanted:
-            return
-        loop = asyncio.get_running_loop()
-        full = self.full = loop.create_future()
-        late = loop.call_later(_GATHER_S, self.stop_waiting)
-        try:
-            await full
-        finally:
-            late.cancel()
+        self.gathering.came()
 
 
 class PointReads:
@@ -81,7 +62,7 @@ class PointReads:
         future: asyncio.Future[Stored | None] = asyncio.get_running_loop().create_future()
         group = self._waiting.get(reach)
         if group is None:
-            group = self._waiting[reach] = _Group(reachable, wanted=self._usual.get(reach, 1))
+            group = self._waiting[reach] = _Group(reachable, Gathering(self._usual.get(reach, 1)))
         group.add((resource_type, resource_id), future)
         self._start()
         return await future
@@ -96,11 +77,11 @@ class PointReads:
 
     async def _run(self, reach: Hashable) -> None:
         try:
-            await self._waiting[reach].gather()
+            await self._waiting[reach].gathering.wait()
             group = self._waiting.pop(reach)
             if len(self._usual) >= _MOST_REACHES:
                 self._usual.clear()
-            self._usual[reach] = group.askers
+            self._usual[reach] = group.gathering.count
             await self._answer(group)
         finally:
             del self._running[reach]
